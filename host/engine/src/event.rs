@@ -1,0 +1,210 @@
+//! Everything that can happen to a run. Events are what the journal stores; the state of a run is what they add
+//! up to. An event says what happened, never what to do about it, and carries no time of its own: the moment is
+//! stamped on the record and handed to [`crate::Run::step`] beside it.
+
+use sandgate_model::{
+    AttemptEnd, AttemptNo, Check, Digest, GateIx, Millis, Payload, Plan, PluginName, TaskIx, WorkflowName,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Version of the stored form of an event.
+pub const EVENT_FORMAT: u32 = 1;
+
+/// How far a run goes by itself. `sandgate run` sets both; `plan` and `dispatch` take one step at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Steps {
+    /// Dispatch as soon as there is a plan that needs no review.
+    pub dispatch: bool,
+    /// Verify as soon as every task has ended.
+    pub verify: bool,
+}
+
+/// What `when` or `for_each` came to.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Evaluated {
+    /// `when` is false: skip.
+    Skip,
+    /// `when` is true and there is no `for_each`: run it once.
+    Once,
+    /// `for_each` gave these items, in order: run it once for each. None at all: it succeeds with `[]`.
+    Each {
+        /// The items.
+        items: Vec<Payload>,
+    },
+    /// The expression could not be evaluated: the task fails, and is not tried again.
+    Failed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// How a gate ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum GateEnd {
+    /// It answered. No checks at all is inconclusive.
+    Checks {
+        /// The answer.
+        checks: Vec<Check>,
+    },
+    /// It could not answer: trap, timeout, missing plugin, bad answer.
+    Inconclusive {
+        /// Why.
+        message: String,
+    },
+    /// The host took it down on purpose (cancel).
+    Cancelled,
+    /// The host stopped or died under it. Gates have no effects: it runs again.
+    Interrupted,
+}
+
+/// What a timer was for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timer {
+    /// A failed task may be tried again.
+    Retry(TaskIx),
+    /// A wait for a signal is over.
+    Wait(TaskIx),
+    /// The run has taken as long as it may.
+    Run,
+}
+
+/// One thing that happened to a run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run was asked for. Always the first event, and only the first.
+    RunCreated {
+        /// The workflow's name.
+        workflow: WorkflowName,
+        /// The workflow's file, as it was given, relative to the project; for people.
+        file: String,
+        /// The workflow's text, in the artifact store: a resumed run does not depend on the file.
+        source: Digest,
+        /// The goal, templates filled in.
+        goal: String,
+        /// Inputs, defaults filled in.
+        inputs: BTreeMap<String, Value>,
+        /// How far to go alone.
+        steps: Steps,
+        /// Planners to ask, the first one first; empty when every task is written.
+        planners: Vec<PluginName>,
+    },
+    /// Planning began (or began again, after a rejected plan).
+    PlanningStarted,
+    /// A planner did not give an acceptable plan. The next planner in the list is asked; after the last one
+    /// the run fails with the check `plan_generation`. Never retried by itself.
+    PlannerFailed {
+        /// Which planner; absent when freezing the written tasks alone failed.
+        planner: Option<PluginName>,
+        /// All reasons, for a person.
+        message: String,
+    },
+    /// There is a plan.
+    PlanFrozen {
+        /// Its digest.
+        digest: Digest,
+        /// The plan.
+        plan: Arc<Plan>,
+    },
+    /// Somebody asked for the plan to be dispatched.
+    DispatchRequested,
+    /// Somebody asked for verification.
+    VerifyRequested,
+    /// `when` and `for_each` of a task whose dependencies succeeded were evaluated.
+    TaskEvaluated {
+        /// The task.
+        task: TaskIx,
+        /// The outcome.
+        evaluated: Evaluated,
+    },
+    /// An attempt started.
+    AttemptStarted {
+        /// The task.
+        task: TaskIx,
+        /// Which try.
+        attempt: AttemptNo,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// The task.
+        task: TaskIx,
+        /// Which try.
+        attempt: AttemptNo,
+        /// How.
+        end: AttemptEnd,
+        /// How long it took, on a monotonic clock.
+        took: Millis,
+    },
+    /// A gate started.
+    GateStarted {
+        /// The gate.
+        gate: GateIx,
+        /// Which try, from 1; only an interruption makes a second.
+        attempt: AttemptNo,
+    },
+    /// A gate ended.
+    GateEnded {
+        /// The gate.
+        gate: GateIx,
+        /// Which try.
+        attempt: AttemptNo,
+        /// How.
+        end: GateEnd,
+        /// How long it took, on a monotonic clock.
+        took: Millis,
+    },
+    /// A timer that the engine asked for went off.
+    TimerFired {
+        /// Which.
+        timer: Timer,
+    },
+    /// Nothing new starts until `Resumed`; what runs goes on.
+    Paused,
+    /// The pause is over.
+    Resumed,
+    /// Somebody wants the run to stop for good.
+    CancelRequested {
+        /// Why, for the record; may be empty.
+        reason: String,
+    },
+    /// Somebody wants a failed, lost or cancelled task tried again, in a run that ended. Tasks that were
+    /// skipped because of it become pending again, and so does the run.
+    RetryRequested {
+        /// The tasks; empty means every failed and lost one.
+        tasks: Vec<TaskIx>,
+    },
+    /// A host took the run over: nothing that was running before runs any more. Attempts without outside effect
+    /// or declared repeatable become ready again; the others are lost.
+    HostStarted,
+}
+
+impl Event {
+    /// The event's word: its `type` in JSON and the `kind` of its record.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RunCreated { .. } => "run-created",
+            Self::PlanningStarted => "planning-started",
+            Self::PlannerFailed { .. } => "planner-failed",
+            Self::PlanFrozen { .. } => "plan-frozen",
+            Self::DispatchRequested => "dispatch-requested",
+            Self::VerifyRequested => "verify-requested",
+            Self::TaskEvaluated { .. } => "task-evaluated",
+            Self::AttemptStarted { .. } => "attempt-started",
+            Self::AttemptEnded { .. } => "attempt-ended",
+            Self::GateStarted { .. } => "gate-started",
+            Self::GateEnded { .. } => "gate-ended",
+            Self::TimerFired { .. } => "timer-fired",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::CancelRequested { .. } => "cancel-requested",
+            Self::RetryRequested { .. } => "retry-requested",
+            Self::HostStarted => "host-started",
+        }
+    }
+}
