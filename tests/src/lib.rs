@@ -1,1 +1,1 @@
-//! Nothing here: the tests are in `tests/`.
+//! Nothing here: the tests are in `tests/`. Run them with `cargo test -p sandgate-tests`.
