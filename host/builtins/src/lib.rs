@@ -1,1 +1,65 @@
-//! placeholder
+//! The first-party plugins as WebAssembly components, embedded in the binary.
+//!
+//! `build.rs` compiles the guest workspace `plugins/`. In user files a builtin is `builtin:NAME`, or, for a
+//! gate, just its name. It runs in the same sandbox and under the same grants as anybody's plugin: being built
+//! in gives it no authority. This crate must not run or interpret the components.
+
+/// A plugin that ships with Sandgate.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Its name, as in `builtin:NAME`; the same as in its description.
+    pub name: &'static str,
+    /// `planner`, `agent` or `gate`.
+    pub role: &'static str,
+    /// What it is for, in a line.
+    pub summary: &'static str,
+    /// The component.
+    pub bytes: &'static [u8],
+}
+
+/// `crate` is the folder in `plugins/`.
+macro_rules! builtin {
+    ($name:literal, $role:literal, $krate:literal, $summary:literal) => {
+        Builtin {
+            name: $name,
+            role: $role,
+            summary: $summary,
+            bytes: include_bytes!(concat!(env!("OUT_DIR"), "/", $krate, ".wasm")),
+        }
+    };
+}
+
+static BUILTINS: &[Builtin] = &[
+    builtin!(
+        "agent-fake",
+        "agent",
+        "agent-fake",
+        "for tests and benchmarks: sleeps, fails, logs and produces on request"
+    ),
+];
+
+/// All of them, sorted by name.
+#[must_use]
+pub fn all() -> &'static [Builtin] {
+    BUILTINS
+}
+
+/// The one with this name, with or without `builtin:` before it.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    let name = name.strip_prefix("builtin:").unwrap_or(name);
+    BUILTINS.iter().find(|builtin| builtin.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_with_and_without_prefix() {
+        assert_eq!(find("builtin:agent-fake").unwrap().name, "agent-fake");
+        assert_eq!(find("agent-fake").unwrap().role, "agent");
+        assert!(find("agent-fak").is_none());
+        assert!(BUILTINS.is_sorted_by_key(|builtin| builtin.name));
+    }
+}
