@@ -3,7 +3,8 @@
 //! stamped on the record and handed to [`crate::Run::step`] beside it.
 
 use sandgate_model::{
-    AttemptEnd, AttemptNo, Check, Digest, GateIx, Millis, Payload, Plan, PluginName, TaskIx, WorkflowName,
+    AttemptEnd, AttemptNo, Check, Digest, GateIx, Millis, Payload, Plan, PluginName, TaskIx,
+    WorkflowName,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

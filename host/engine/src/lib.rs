@@ -4,10 +4,37 @@
 //! randomness, no I/O, no async, no logging. Live running and recovery are the same calls with events from
 //! different places.
 
+mod backoff;
 mod command;
 mod event;
+mod flow;
+mod gate;
+mod graph;
+mod illegal;
+mod on;
+mod reason;
+mod run;
+mod schedule;
+mod snapshot;
 mod status;
+mod step;
+mod summary;
+mod table;
+mod task;
+mod view;
 
 pub use command::Command;
 pub use event::{EVENT_FORMAT, Evaluated, Event, GateEnd, Steps, Timer};
-pub use status::{Blocked, Outcome, Reason, RunState, TaskState};
+pub use illegal::Illegal;
+pub use run::{PlannerFailure, Run};
+pub use schedule::Start;
+pub use snapshot::{RestoreError, SNAPSHOT_FORMAT, Snapshot};
+pub use status::{Blocked, GateState, Outcome, Reason, RunState, TaskState};
+pub use summary::{
+    ArtifactSummary, BlockedSummary, CheckSummary, ErrorSummary, ExecutionSummary, GateSummary,
+    NextSummary, PlanSummary, SUMMARY_TYPE, TaskSummary,
+};
+pub use task::{INSTANCES_MAX, TASKS_MAX};
+pub use view::{GateView, TaskView, Wait};
+
+pub(crate) use run::Stop;

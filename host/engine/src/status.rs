@@ -31,6 +31,21 @@ impl RunState {
     pub fn ended(self) -> bool {
         matches!(self, Self::Verified | Self::Failed | Self::Cancelled)
     }
+
+    /// The word in messages and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Planning => "planning",
+            Self::PlanReview => "plan-review",
+            Self::Running => "running",
+            Self::Verifying => "verifying",
+            Self::Verified => "verified",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// Where a task is.
@@ -61,6 +76,57 @@ impl TaskState {
     pub fn ended(self) -> bool {
         !matches!(self, Self::Pending | Self::Ready | Self::Running)
     }
+
+    /// The word in messages and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Where a gate is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateState {
+    /// Its tier is not open yet.
+    Pending,
+    /// It could start now.
+    Ready,
+    /// It runs.
+    Running,
+    /// At least one check, and all of them pass.
+    Passed,
+    /// Any other answer, or none.
+    Blocked,
+    /// The run ended before it.
+    NotRun,
+    /// It was taken down.
+    Cancelled,
+}
+
+impl GateState {
+    /// The word in messages and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Passed => "passed",
+            Self::Blocked => "blocked",
+            Self::NotRun => "not-run",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// What came of a run. Absent until it ended.
@@ -75,6 +141,19 @@ pub enum Outcome {
     Failed,
     /// It was cancelled.
     Cancelled,
+}
+
+impl Outcome {
+    /// The word in messages and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// Why a task is neither running nor successful. The machine-readable word is `code`.
@@ -135,6 +214,29 @@ pub enum Reason {
         /// The task with the condition.
         because: TaskId,
     },
+}
+
+impl Reason {
+    /// The machine-readable word: `code` in JSON.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Dependency { .. } => "dependency",
+            Self::DependencyFailed { .. } => "dependency-failed",
+            Self::ArtifactMissing { .. } => "artifact-missing",
+            Self::Approval => "approval",
+            Self::Signal { .. } => "signal",
+            Self::Response => "response",
+            Self::SessionBusy { .. } => "session-busy",
+            Self::DispatchLimit { .. } => "dispatch-limit",
+            Self::RetryBackoff { .. } => "retry-backoff",
+            Self::Budget => "budget",
+            Self::RunPaused => "run-paused",
+            Self::RunCancelled => "run-cancelled",
+            Self::PlanReview => "plan-review",
+            Self::ConditionFalse { .. } => "condition-false",
+        }
+    }
 }
 
 /// A reason with what would change it.

@@ -1,0 +1,195 @@
+//! Attempts start and end. What the end of one means for others is in `flow`.
+
+use crate::{
+    Command, Run, RunState, Stop, Timer,
+    backoff::backoff,
+    illegal::{Handled, Why},
+    task::Phase,
+};
+use sandgate_model::{AttemptEnd, AttemptNo, FailureClass, Millis, Moment, TaskIx, TaskOutput};
+
+impl Run {
+    pub(crate) fn on_attempt_started(
+        &mut self,
+        at: Moment,
+        ix: TaskIx,
+        attempt: AttemptNo,
+        out: &mut Vec<Command>,
+    ) -> Handled {
+        self.may_start(ix, attempt)?;
+        let task = &mut self.tasks[ix];
+        task.attempt = attempt.0;
+        task.started = Some(at);
+        task.took = None;
+        task.failure = None;
+        self.enter(ix, at, Phase::Running);
+        out.push(Command::RunAttempt { task: ix, attempt });
+        Ok(())
+    }
+
+    fn may_start(&self, ix: TaskIx, attempt: AttemptNo) -> Handled {
+        if self.state != RunState::Running {
+            return Err("tasks start only while the run is running".into());
+        }
+        if self.stop.is_some() {
+            return Err("the run is stopping, nothing new starts".into());
+        }
+        if self.paused.is_some() {
+            return Err("the run is paused, nothing new starts".into());
+        }
+        let task = self.tasks.get(ix).ok_or_else(|| no_task(ix))?;
+        if task.phase != Phase::Ready {
+            let state = task.phase.state().as_str();
+            return Err(format!("task `{}` is {state}, not ready", self.name(ix)).into());
+        }
+        if attempt.0 != task.attempt.saturating_add(1) {
+            let (name, next) = (self.name(ix), task.attempt + 1);
+            return Err(format!(
+                "the next attempt of task `{name}` is {next}, not {}",
+                attempt.0
+            )
+            .into());
+        }
+        if let Some(holder) = self.schedule.holder(self.graph.session(task.plan)) {
+            return Err(format!(
+                "task `{}` runs in the session of task `{}`",
+                self.name(holder),
+                self.name(ix)
+            )
+            .into());
+        }
+        if !self.slot_free() {
+            return Err("every slot is taken".into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_attempt_ended(
+        &mut self,
+        at: Moment,
+        (ix, attempt): (TaskIx, AttemptNo),
+        end: &AttemptEnd,
+        took: Millis,
+        out: &mut Vec<Command>,
+    ) -> Handled {
+        let task = self.tasks.get(ix).ok_or_else(|| no_task(ix))?;
+        if task.phase != Phase::Running {
+            let state = task.phase.state().as_str();
+            return Err(
+                format!("task `{}` is {state}, no attempt of it runs", self.name(ix)).into(),
+            );
+        }
+        if task.attempt != attempt.0 {
+            let (name, runs) = (self.name(ix), task.attempt);
+            return Err(format!(
+                "attempt {runs} of task `{name}` runs, not attempt {}",
+                attempt.0
+            )
+            .into());
+        }
+
+        self.tasks[ix].took = Some(took);
+        if let AttemptEnd::Output(output) = end {
+            self.charge(output);
+        }
+        match end {
+            AttemptEnd::Interrupted => self.interrupted(ix, at),
+            // Stopping wins against every end: the result is not used. Only an end that nobody knows stays one.
+            _ if self.stop.is_some() => self.close(ix, at, Phase::Cancelled),
+            AttemptEnd::Output(output) => self.on_output(ix, at, output, out),
+            AttemptEnd::Failed {
+                class,
+                message,
+                permanent,
+            } => {
+                let again = class.retryable() && !permanent;
+                self.on_failed(ix, at, (*class, message.as_str()), again, out);
+            }
+            AttemptEnd::Cancelled => {
+                let message = "the attempt was taken down although nobody asked for it";
+                self.on_failed(ix, at, (FailureClass::Host, message), true, out);
+            }
+        }
+        self.settle(at, out);
+        Ok(())
+    }
+
+    fn on_output(&mut self, ix: TaskIx, at: Moment, output: &TaskOutput, out: &mut Vec<Command>) {
+        let produces = self.planned(ix).map_or(&[][..], |task| &task.produces);
+        let missing = produces.iter().find(|name| {
+            !output
+                .artifacts
+                .iter()
+                .any(|artifact| artifact.name == **name)
+        });
+        if let Some(name) = missing {
+            let message = format!("the artifact `{name}`, named in `produces`, was not made");
+            self.on_failed(ix, at, (FailureClass::BadAnswer, &message), true, out);
+            return;
+        }
+        self.tasks[ix].output = Some(Box::new(output.clone()));
+        self.succeed(ix, at, out);
+    }
+
+    fn on_failed(
+        &mut self,
+        ix: TaskIx,
+        at: Moment,
+        (class, message): (FailureClass, &str),
+        again: bool,
+        out: &mut Vec<Command>,
+    ) {
+        self.tasks[ix].spent += 1;
+        let (spent, attempt) = (self.tasks[ix].spent, self.tasks[ix].attempt);
+        let retry = self.planned(ix).map(|task| task.retry);
+        match retry {
+            Some(retry) if again && spent < retry.attempts => {
+                self.tasks[ix].fail(class, message);
+                let wait = backoff(self.id, ix, AttemptNo(attempt), spent, retry);
+                if wait == Millis(0) {
+                    self.enter(ix, at, Phase::Ready);
+                    return;
+                }
+                let until = at.after(wait);
+                self.enter(ix, at, Phase::Backoff { until });
+                out.push(Command::ArmTimer {
+                    timer: Timer::Retry(ix),
+                    at: until,
+                });
+            }
+            _ => self.fail_for_good(ix, at, class, message, out),
+        }
+    }
+
+    /// The end of an attempt is unknown. It runs again when that can do no harm; otherwise a person decides.
+    pub(crate) fn interrupted(&mut self, ix: TaskIx, at: Moment) {
+        let harmless = self
+            .planned(ix)
+            .is_some_and(|task| task.repeatable || !task.grants.outside_effect());
+        match (harmless, &self.stop) {
+            (true, None) => self.enter(ix, at, Phase::Ready),
+            (true, Some(_)) => self.close(ix, at, Phase::Cancelled),
+            (false, _) => self.enter(ix, at, Phase::Lost),
+        }
+    }
+
+    fn charge(&mut self, output: &TaskOutput) {
+        for charge in &output.charges {
+            let sum = self.charges.entry(charge.what.clone()).or_default();
+            *sum = sum.saturating_add(charge.micros);
+        }
+    }
+
+    /// Ends a task of a stopping run.
+    fn close(&mut self, ix: TaskIx, at: Moment, phase: Phase) {
+        debug_assert!(matches!(
+            self.stop,
+            Some(Stop::Cancel { .. } | Stop::Failure { .. } | Stop::Timeout)
+        ));
+        self.enter(ix, at, phase);
+    }
+}
+
+pub(crate) fn no_task(ix: TaskIx) -> Why {
+    format!("there is no task #{}", ix.0).into()
+}

@@ -1,0 +1,55 @@
+//! The door: one event in, commands out. Routing only; each family of events has its file in `on/`.
+
+use crate::{Command, Event, Illegal, Run};
+use sandgate_model::Moment;
+
+impl Run {
+    /// Takes one event in and says what is to be done. `at` is the moment stamped on the event's record.
+    ///
+    /// # Errors
+    /// The event is not possible in this state; then nothing has changed. Late and repeated events end here.
+    pub fn step(&mut self, at: Moment, event: &Event) -> Result<Vec<Command>, Illegal> {
+        let mut out = Vec::new();
+        let handled = match event {
+            Event::RunCreated { .. } => Err("the run exists already".into()),
+            Event::PlanningStarted => self.on_planning_started(at, &mut out),
+            Event::PlannerFailed { planner, message } => {
+                self.on_planner_failed(at, planner.as_ref(), message, &mut out)
+            }
+            Event::PlanFrozen { digest, plan } => self.on_plan_frozen(at, *digest, plan, &mut out),
+            Event::DispatchRequested => self.on_dispatch_requested(at, &mut out),
+            Event::VerifyRequested => self.on_verify_requested(at, &mut out),
+            Event::TaskEvaluated { task, evaluated } => {
+                self.on_task_evaluated(at, *task, evaluated, &mut out)
+            }
+            Event::AttemptStarted { task, attempt } => {
+                self.on_attempt_started(at, *task, *attempt, &mut out)
+            }
+            Event::AttemptEnded {
+                task,
+                attempt,
+                end,
+                took,
+            } => self.on_attempt_ended(at, (*task, *attempt), end, *took, &mut out),
+            Event::GateStarted { gate, attempt } => {
+                self.on_gate_started(at, *gate, *attempt, &mut out)
+            }
+            Event::GateEnded {
+                gate,
+                attempt,
+                end,
+                took,
+            } => self.on_gate_ended(at, (*gate, *attempt), end, *took, &mut out),
+            Event::TimerFired { timer } => self.on_timer_fired(at, *timer, &mut out),
+            Event::Paused => self.on_paused(at),
+            Event::Resumed => self.on_resumed(),
+            Event::CancelRequested { reason } => self.on_cancel_requested(at, reason, &mut out),
+            Event::RetryRequested { tasks } => self.on_retry_requested(at, tasks, &mut out),
+            Event::HostStarted => self.on_host_started(at, &mut out),
+        };
+        match handled {
+            Ok(()) => Ok(out),
+            Err(why) => Err(Illegal::new(self.state, event, why)),
+        }
+    }
+}

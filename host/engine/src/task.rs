@@ -1,0 +1,155 @@
+//! What the engine keeps of a task. Small on purpose: a run may have 100,000 of them, so what only some tasks
+//! have is boxed, and what the plan says is not repeated. This module must not decide anything.
+
+use crate::TaskState;
+use sandgate_model::{FailureClass, Millis, Moment, Payload, TaskIx, TaskOutput};
+use serde::{Deserialize, Serialize};
+
+/// Most items of one `for_each`. Ten thousand instances fit a person's patience and a summary; more is a mistake
+/// in the expression, or hostile.
+pub const INSTANCES_MAX: usize = 10_000;
+
+/// Most tasks of a run, instances included: bounds what several `for_each` can add up to (about 200 MB of state).
+pub const TASKS_MAX: usize = 1_000_000;
+
+/// Where a task is, finer than [`TaskState`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    /// Something it needs has not succeeded yet.
+    Waiting,
+    /// `Evaluate` was commanded.
+    Evaluating,
+    /// A person has to approve.
+    Approval,
+    /// A signal has to come.
+    Signal {
+        until: Option<Moment>,
+    },
+    /// It failed and is tried again later.
+    Backoff {
+        until: Moment,
+    },
+    /// It could start now.
+    Ready,
+    /// An attempt runs.
+    Running,
+    /// Its instances run.
+    Expanded,
+    Succeeded,
+    Failed,
+    Skipped(Skip),
+    Cancelled,
+    Lost,
+}
+
+/// Why a task was skipped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Skip {
+    /// The condition of this task (itself, or one that it needs) is false.
+    Condition(TaskIx),
+    /// This task, at the root of it, did not succeed.
+    Dependency(TaskIx),
+    /// The artifact at this place of `consumes` was not made.
+    Artifact(u32),
+}
+
+impl Phase {
+    pub(crate) fn state(self) -> TaskState {
+        match self {
+            Self::Waiting | Self::Approval | Self::Signal { .. } | Self::Backoff { .. } => {
+                TaskState::Pending
+            }
+            Self::Evaluating | Self::Ready => TaskState::Ready,
+            Self::Running | Self::Expanded => TaskState::Running,
+            Self::Succeeded => TaskState::Succeeded,
+            Self::Failed => TaskState::Failed,
+            Self::Skipped(_) => TaskState::Skipped,
+            Self::Cancelled => TaskState::Cancelled,
+            Self::Lost => TaskState::Lost,
+        }
+    }
+
+    /// Ended in a way that lets the run be verified.
+    pub(crate) fn good(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped(Skip::Condition(_)))
+    }
+}
+
+/// What makes a task an instance of a `for_each`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    pub(crate) parent: TaskIx,
+    pub(crate) n: u32,
+    pub(crate) item: Payload,
+}
+
+/// The instances of a task: `count` of them from index `first` on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Expansion {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+    /// Instances that neither succeeded nor failed.
+    pub(crate) open: u32,
+    /// Instances that failed for good.
+    pub(crate) failed: u32,
+    /// The first of those that failed.
+    pub(crate) first_failed: Option<TaskIx>,
+}
+
+impl Expansion {
+    pub(crate) fn members(&self) -> impl DoubleEndedIterator<Item = TaskIx> + use<> {
+        (self.first..self.first.saturating_add(self.count)).map(TaskIx)
+    }
+}
+
+/// Why it failed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) message: String,
+}
+
+/// One task, or one instance.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    /// Its place in the plan; an instance has its parent's.
+    pub(crate) plan: TaskIx,
+    pub(crate) phase: Phase,
+    /// When the phase began.
+    pub(crate) since: Moment,
+    /// Number of the last attempt; 0: none yet.
+    pub(crate) attempt: u32,
+    /// Failed attempts that count against `retry.attempts`.
+    pub(crate) spent: u32,
+    /// Needs that have not succeeded.
+    pub(crate) waiting: u32,
+    /// When the last attempt (or the first instance) started.
+    pub(crate) started: Option<Moment>,
+    /// How long the last attempt took.
+    pub(crate) took: Option<Millis>,
+    pub(crate) instance: Option<Box<Instance>>,
+    pub(crate) expansion: Option<Box<Expansion>>,
+    pub(crate) output: Option<Box<TaskOutput>>,
+    pub(crate) failure: Option<Box<Failure>>,
+}
+
+impl Task {
+    pub(crate) fn new(plan: TaskIx, at: Moment) -> Self {
+        Self {
+            plan,
+            phase: Phase::Waiting,
+            since: at,
+            attempt: 0,
+            spent: 0,
+            waiting: 0,
+            started: None,
+            took: None,
+            instance: None,
+            expansion: None,
+            output: None,
+            failure: None,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Looking at a run: tasks, gates, and what it waits for. Questions only.
+
+use crate::{
+    GateState, Reason, Run, RunState, TaskState,
+    task::{Phase, Task},
+};
+use sandgate_model::{
+    AttemptNo, Check, FailureClass, GateIx, Millis, Moment, Payload, PlanGate, PlanTask, TaskId,
+    TaskIx, TaskOutput, Verdict,
+};
+use serde::{Deserialize, Serialize};
+
+/// A task, or an instance of a task with `for_each`, as it is now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TaskView<'a> {
+    /// Its index.
+    pub ix: TaskIx,
+    /// Its id; `TASK.N` for an instance.
+    pub id: TaskId,
+    /// What the plan says of it (for an instance: of its parent).
+    pub plan: &'a PlanTask,
+    /// Where it is.
+    pub state: TaskState,
+    /// Number of its last attempt; 0: none yet.
+    pub attempt: AttemptNo,
+    /// What it gave back, once it succeeded; see [`Run::output`].
+    pub output: Option<&'a TaskOutput>,
+    /// For an instance: its place and its item.
+    pub item: Option<(u32, &'a Payload)>,
+    /// For an instance: the task with the `for_each`.
+    pub parent: Option<TaskIx>,
+    /// How many instances it has.
+    pub instances: u32,
+    /// Why it failed, or why its last attempt did while the next one has not started.
+    pub error: Option<(&'a FailureClass, &'a str)>,
+    /// Since when it has been where it is.
+    pub since: Moment,
+    /// When its last attempt (with `for_each`: its first instance) started.
+    pub started: Option<Moment>,
+    /// How long its last attempt (with `for_each`: all of it) took.
+    pub took: Option<Millis>,
+}
+
+/// A gate as it is now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GateView<'a> {
+    /// Its index.
+    pub ix: GateIx,
+    /// What the plan says of it.
+    pub plan: &'a PlanGate,
+    /// Where it is.
+    pub state: GateState,
+    /// Number of its last attempt; 0: none yet.
+    pub attempt: AttemptNo,
+    /// The worst of its checks; absent until it answered, or failed to.
+    pub verdict: Option<Verdict>,
+    /// Its checks.
+    pub checks: &'a [Check],
+    /// Why there are no checks; empty when there are.
+    pub message: &'a str,
+    /// Since when it has been where it is.
+    pub since: Moment,
+    /// How long its last attempt took.
+    pub took: Option<Millis>,
+}
+
+/// Something from outside that a run waits for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "kebab-case")]
+pub enum Wait {
+    /// A person has to approve the plan.
+    PlanApproval,
+    /// Somebody has to ask for dispatch.
+    Dispatch,
+    /// Somebody has to ask for verification.
+    Verify,
+    /// Somebody has to resume it.
+    Resume,
+    /// A person has to approve a task.
+    Approval {
+        /// The task.
+        task: TaskId,
+    },
+    /// A person has to decide about a lost task.
+    Decision {
+        /// The task.
+        task: TaskId,
+    },
+    /// A signal has to come.
+    Signal {
+        /// The task.
+        task: TaskId,
+        /// Its type.
+        signal: String,
+        /// The task fails at this moment; absent: never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Moment>,
+    },
+    /// A failed task is tried again later. Happens by itself.
+    Retry {
+        /// The task.
+        task: TaskId,
+        /// When.
+        until: Moment,
+    },
+}
+
+impl Wait {
+    /// Whether it ends without anybody doing anything.
+    #[must_use]
+    pub fn by_itself(&self) -> bool {
+        matches!(self, Self::Retry { .. })
+    }
+}
+
+impl Run {
+    /// All tasks in order of their indices: the plan's, then instances.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskView<'_>> {
+        self.tasks
+            .iter()
+            .filter_map(|(ix, task)| self.task_view(ix, task))
+    }
+
+    /// One task.
+    #[must_use]
+    pub fn task(&self, ix: TaskIx) -> Option<TaskView<'_>> {
+        self.task_view(ix, self.tasks.get(ix)?)
+    }
+
+    /// All gates in plan order.
+    pub fn gates(&self) -> impl Iterator<Item = GateView<'_>> {
+        self.gates.iter().filter_map(|(ix, gate)| {
+            Some(GateView {
+                ix,
+                plan: self.planned_gate(ix)?,
+                state: gate.state,
+                attempt: AttemptNo(gate.attempt),
+                verdict: gate.verdict,
+                checks: &gate.checks,
+                message: &gate.message,
+                since: gate.since,
+                took: gate.took,
+            })
+        })
+    }
+
+    /// Whether nothing is under way: no attempt or gate runs or could start, no plan is being made, nothing is
+    /// being evaluated, no draft waits for planning. An idle run has ended or waits for one of [`Run::waits`].
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        !matches!(self.state, RunState::Draft | RunState::Planning)
+            && self.running_count() == 0
+            && self.schedule.evaluating.is_empty()
+            && self.next_start().is_none()
+    }
+
+    /// What the run waits for from outside, in order of tasks. Other tasks may run meanwhile; see [`Run::idle`].
+    /// Costs as much as there is to name, not as much as there are tasks.
+    #[must_use]
+    pub fn waits(&self) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        if self.state.ended() || self.stop.is_some() {
+            return waits;
+        }
+        if self.paused.is_some() {
+            waits.push(Wait::Resume);
+        }
+        match self.state {
+            RunState::PlanReview if self.plan.as_ref().is_some_and(|plan| plan.review) => {
+                waits.push(Wait::PlanApproval);
+            }
+            RunState::PlanReview => waits.push(Wait::Dispatch),
+            RunState::Running if self.all_ended() => waits.push(Wait::Verify),
+            _ => {}
+        }
+        waits.extend(
+            self.schedule
+                .parked
+                .iter()
+                .filter_map(|ix| self.task_wait(*ix)),
+        );
+        waits
+    }
+
+    fn task_wait(&self, ix: TaskIx) -> Option<Wait> {
+        let task = self.task_id(ix)?;
+        Some(match self.tasks[ix].phase {
+            Phase::Approval => Wait::Approval { task },
+            Phase::Lost => Wait::Decision { task },
+            Phase::Backoff { until } => Wait::Retry { task, until },
+            Phase::Signal { until } => match self.blocked(ix)?.reason {
+                Reason::Signal { signal } => Wait::Signal {
+                    task,
+                    signal,
+                    until,
+                },
+                _ => return None,
+            },
+            _ => return None,
+        })
+    }
+
+    fn task_view<'a>(&'a self, ix: TaskIx, task: &'a Task) -> Option<TaskView<'a>> {
+        let failure = task.failure.as_deref();
+        let instance = task.instance.as_deref();
+        Some(TaskView {
+            ix,
+            id: self.task_id(ix)?,
+            plan: self.planned(ix)?,
+            state: task.phase.state(),
+            attempt: AttemptNo(task.attempt),
+            output: task.output.as_deref(),
+            item: instance.map(|instance| (instance.n, &instance.item)),
+            parent: instance.map(|instance| instance.parent),
+            instances: task.expansion.as_ref().map_or(0, |e| e.count),
+            error: failure.map(|failure| (&failure.class, failure.message.as_str())),
+            since: task.since,
+            started: task.started,
+            took: task.took,
+        })
+    }
+}
