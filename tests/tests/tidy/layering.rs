@@ -41,10 +41,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("testkit", &["model", "engine", "journal"]),
     ("tests", &[]),
+    ("test-guests", &[]),
 ];
 
-/// What tests may use besides: the kit, and real first-party components.
-const TESTS_MAY_USE: &[&str] = &["testkit", "builtins"];
+/// What tests may use besides: the kit, first-party components, components that misbehave.
+const TESTS_MAY_USE: &[&str] = &["testkit", "builtins", "test-guests"];
 
 /// Library, and the only crate that may use it. A name that ends in `*` stands for all names that begin so.
 const HOMES: &[(&str, &str)] = &[

@@ -3,6 +3,7 @@
 //! has a test that it bites. Needs no product binary and takes about a second.
 
 mod adr;
+mod codes;
 mod layering;
 mod licences;
 mod links;
