@@ -5,7 +5,9 @@ use crate::{
     Command, GateState, Outcome, Run, RunState, Stop, TaskState, Timer,
     task::{Expansion, Failure, Phase, Skip, Task},
 };
-use sandgate_model::{FailureClass, Moment, OnFailure, Payload, TaskIx, TaskOutput, TaskWork};
+use sandgate_model::{
+    AttemptNo, FailureClass, Moment, OnFailure, Payload, TaskIx, TaskOutput, TaskWork,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -235,9 +237,13 @@ impl Run {
                 | Phase::Signal { .. }
                 | Phase::Backoff { .. }
                 | Phase::Ready => self.enter(ix, at, Phase::Cancelled),
+                Phase::Held => {
+                    self.tasks[ix].output = None;
+                    self.enter(ix, at, Phase::Cancelled);
+                }
                 Phase::Running => out.push(Command::CancelAttempt {
                     task: ix,
-                    attempt: sandgate_model::AttemptNo(self.tasks[ix].attempt),
+                    attempt: AttemptNo(self.tasks[ix].attempt),
                 }),
                 Phase::Expanded
                 | Phase::Succeeded
@@ -250,7 +256,7 @@ impl Run {
         for &gate in &self.schedule.gates_running {
             out.push(Command::CancelGate {
                 gate,
-                attempt: sandgate_model::AttemptNo(self.gates[gate].attempt),
+                attempt: AttemptNo(self.gates[gate].attempt),
             });
         }
     }

@@ -21,7 +21,7 @@ impl Run {
     /// evaluated counts as ready: `dispatch-limit`. A lost one waits for a person: `response`.
     #[must_use]
     pub fn blocked(&self, ix: TaskIx) -> Option<Blocked> {
-        let task = self.tasks.get(ix)?;
+        let task = self.tasks.row(ix)?;
         let since = task.since;
         Some(match task.phase {
             Phase::Running | Phase::Expanded | Phase::Succeeded | Phase::Failed => return None,
@@ -37,6 +37,12 @@ impl Run {
                 reason: Reason::Approval,
                 since,
                 unblocks: "an approval of this task".to_owned(),
+                who: OPERATOR.to_owned(),
+            },
+            Phase::Held => Blocked {
+                reason: Reason::Approval,
+                since,
+                unblocks: "an approval of this task's result".to_owned(),
                 who: OPERATOR.to_owned(),
             },
             Phase::Signal { until } => self.signal(ix, since, until),

@@ -250,19 +250,19 @@ impl Run {
     /// people: a plugin can write it too, so resolve stored outputs by [`Run::instances`], never by parsing.
     #[must_use]
     pub fn output(&self, ix: TaskIx) -> Option<&TaskOutput> {
-        self.tasks.get(ix)?.output.as_deref()
+        self.tasks.row(ix)?.output.as_deref()
     }
 
     /// The instances of a task with `for_each`, in the order of its items. Empty for other tasks, and before the
     /// expression was evaluated.
     pub fn instances(&self, ix: TaskIx) -> impl DoubleEndedIterator<Item = TaskIx> + use<> {
-        let expansion = self.tasks.get(ix).and_then(|task| task.expansion.as_ref());
+        let expansion = self.tasks.row(ix).and_then(|task| task.expansion.as_ref());
         expansion.map(|e| e.members()).into_iter().flatten()
     }
 
     /// What the plan says of a task, or of an instance's parent.
     pub(crate) fn planned(&self, ix: TaskIx) -> Option<&PlanTask> {
-        self.plan.as_ref()?.task(self.tasks.get(ix)?.plan)
+        self.plan.as_ref()?.task(self.tasks.row(ix)?.plan)
     }
 
     pub(crate) fn planned_gate(&self, ix: GateIx) -> Option<&PlanGate> {

@@ -133,7 +133,7 @@ impl Schedule {
             Phase::Expanded => {
                 self.expanded.remove(&key.ix);
             }
-            Phase::Approval | Phase::Lost => {
+            Phase::Approval | Phase::Held | Phase::Lost => {
                 self.parked.remove(&key.ix);
             }
             Phase::Signal { .. } => {
@@ -167,7 +167,7 @@ impl Schedule {
             Phase::Expanded => {
                 self.expanded.insert(key.ix);
             }
-            Phase::Approval | Phase::Lost => {
+            Phase::Approval | Phase::Held | Phase::Lost => {
                 self.parked.insert(key.ix);
             }
             Phase::Signal { until } => {

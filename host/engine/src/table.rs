@@ -1,6 +1,6 @@
 //! A dense vector that is indexed by its own kind of id. The only place in the engine that indexes.
 //!
-//! Indices from outside (events) are checked with [`Table::get`] before anything is applied; indices from inside
+//! Indices from outside (events) are checked with [`Table::row`] before anything is applied; indices from inside
 //! come from a plan that `graph` has checked. So the bracket never meets a foreign index.
 
 use sandgate_model::{GateIx, TaskIx};
@@ -53,7 +53,7 @@ impl<I, T> Default for Table<I, T> {
 }
 
 impl<I: Position, T> Table<I, T> {
-    pub(crate) fn get(&self, ix: I) -> Option<&T> {
+    pub(crate) fn row(&self, ix: I) -> Option<&T> {
         self.rows.get(ix.at())
     }
 

@@ -22,6 +22,8 @@ pub(crate) enum Phase {
     Evaluating,
     /// A person has to approve.
     Approval,
+    /// It gave an output, and a person has to approve that before it counts.
+    Held,
     /// A signal has to come.
     Signal {
         until: Option<Moment>,
@@ -58,9 +60,11 @@ pub(crate) enum Skip {
 impl Phase {
     pub(crate) fn state(self) -> TaskState {
         match self {
-            Self::Waiting | Self::Approval | Self::Signal { .. } | Self::Backoff { .. } => {
-                TaskState::Pending
-            }
+            Self::Waiting
+            | Self::Approval
+            | Self::Held
+            | Self::Signal { .. }
+            | Self::Backoff { .. } => TaskState::Pending,
             Self::Evaluating | Self::Ready => TaskState::Ready,
             Self::Running | Self::Expanded => TaskState::Running,
             Self::Succeeded => TaskState::Succeeded,

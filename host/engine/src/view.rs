@@ -124,7 +124,7 @@ impl Run {
     /// One task.
     #[must_use]
     pub fn task(&self, ix: TaskIx) -> Option<TaskView<'_>> {
-        self.task_view(ix, self.tasks.get(ix)?)
+        self.task_view(ix, self.tasks.row(ix)?)
     }
 
     /// All gates in plan order.
@@ -185,7 +185,7 @@ impl Run {
     fn task_wait(&self, ix: TaskIx) -> Option<Wait> {
         let task = self.task_id(ix)?;
         Some(match self.tasks[ix].phase {
-            Phase::Approval => Wait::Approval { task },
+            Phase::Approval | Phase::Held => Wait::Approval { task },
             Phase::Lost => Wait::Decision { task },
             Phase::Backoff { until } => Wait::Retry { task, until },
             Phase::Signal { until } => match self.blocked(ix)?.reason {

@@ -37,7 +37,7 @@ impl Run {
         if self.paused.is_some() {
             return Err("the run is paused, nothing new starts".into());
         }
-        let task = self.tasks.get(ix).ok_or_else(|| no_task(ix))?;
+        let task = self.tasks.row(ix).ok_or_else(|| no_task(ix))?;
         if task.phase != Phase::Ready {
             let state = task.phase.state().as_str();
             return Err(format!("task `{}` is {state}, not ready", self.name(ix)).into());
@@ -72,7 +72,7 @@ impl Run {
         took: Millis,
         out: &mut Vec<Command>,
     ) -> Handled {
-        let task = self.tasks.get(ix).ok_or_else(|| no_task(ix))?;
+        let task = self.tasks.row(ix).ok_or_else(|| no_task(ix))?;
         if task.phase != Phase::Running {
             let state = task.phase.state().as_str();
             return Err(
@@ -128,7 +128,11 @@ impl Run {
             return;
         }
         self.tasks[ix].output = Some(Box::new(output.clone()));
-        self.succeed(ix, at, out);
+        if self.planned(ix).is_some_and(|task| task.approval_after) {
+            self.enter(ix, at, Phase::Held);
+        } else {
+            self.succeed(ix, at, out);
+        }
     }
 
     fn on_failed(

@@ -17,7 +17,7 @@ impl Run {
         evaluated: &Evaluated,
         out: &mut Vec<Command>,
     ) -> Handled {
-        let task = self.tasks.get(ix).ok_or_else(|| no_task(ix))?;
+        let task = self.tasks.row(ix).ok_or_else(|| no_task(ix))?;
         if task.phase != Phase::Evaluating {
             let state = task.phase.state().as_str();
             return Err(format!(

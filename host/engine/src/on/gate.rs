@@ -50,7 +50,7 @@ impl Run {
         if self.paused.is_some() {
             return Err("the run is paused, nothing new starts".into());
         }
-        let gate = self.gates.get(ix).ok_or_else(|| no_gate(ix))?;
+        let gate = self.gates.row(ix).ok_or_else(|| no_gate(ix))?;
         if gate.state != GateState::Ready {
             return Err(format!(
                 "gate `{}` is {}, not ready",
@@ -84,7 +84,7 @@ impl Run {
         took: Millis,
         out: &mut Vec<Command>,
     ) -> Handled {
-        let gate = self.gates.get(ix).ok_or_else(|| no_gate(ix))?;
+        let gate = self.gates.row(ix).ok_or_else(|| no_gate(ix))?;
         if gate.state != GateState::Running {
             return Err(format!(
                 "gate `{}` is {}, it does not run",

@@ -70,7 +70,7 @@ impl Run {
         }
         let mut chosen = BTreeSet::new();
         for &ix in tasks {
-            let phase = self.tasks.get(ix).ok_or_else(|| no_task(ix))?.phase;
+            let phase = self.tasks.row(ix).ok_or_else(|| no_task(ix))?.phase;
             match phase {
                 Phase::Failed | Phase::Lost | Phase::Cancelled => {}
                 Phase::Skipped(_) => {
