@@ -16,6 +16,8 @@ mod harness;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_guests;
+#[cfg(test)]
 mod interrupt;
 #[cfg(test)]
 mod tidy;
