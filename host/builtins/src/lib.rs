@@ -36,6 +36,12 @@ static BUILTINS: &[Builtin] = &[
         "agent-fake",
         "for tests and benchmarks: sleeps, fails, logs and produces on request"
     ),
+    builtin!(
+        "agent-research",
+        "agent",
+        "agent-research",
+        "finds passages about a topic in granted directories, ranks and cites them"
+    ),
 ];
 
 /// All of them, sorted by name.

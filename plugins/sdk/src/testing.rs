@@ -41,6 +41,7 @@ pub struct Bench {
     written: BTreeMap<String, Written>,
     produces: Option<Vec<String>>,
     logged: Vec<(Level, String)>,
+    roots: Vec<String>,
 }
 
 thread_local! {
@@ -64,6 +65,13 @@ impl Bench {
                 bytes: bytes.as_ref().to_vec(),
             },
         );
+        self
+    }
+
+    /// Grants a directory of this machine.
+    #[must_use]
+    pub fn root(mut self, path: &str) -> Self {
+        self.roots.push(path.to_owned());
         self
     }
 
@@ -108,6 +116,10 @@ pub fn task(input: &Value, produces: &[&str]) -> Task {
 
 pub(crate) fn logged(level: Level, message: &str) {
     BENCH.with_borrow_mut(|bench| bench.logged.push((level, message.to_owned())));
+}
+
+pub(crate) fn roots() -> Vec<String> {
+    BENCH.with_borrow(|bench| bench.roots.clone())
 }
 
 pub(crate) fn list() -> Vec<Info> {
