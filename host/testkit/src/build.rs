@@ -1,0 +1,336 @@
+//! Plans without TOML, in a line or two. A wrong name is a mistake in the test that wrote it, so it panics.
+
+use sandgate_engine::{Event, Steps};
+use sandgate_model::{
+    ArtifactName, ArtifactRef, Digest, FileGrant, FileMode, GateId, Grants, Millis, OnFailure,
+    PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, RunId, Session, SessionName,
+    SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+
+#[expect(
+    clippy::expect_used,
+    reason = "a mistake in a test, to be seen at once"
+)]
+fn name<T>(text: &str) -> T
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("a name that obeys the grammar")
+}
+
+/// A run id for tests; equal numbers give equal ids.
+#[must_use]
+pub fn run_id(n: u64) -> RunId {
+    name(&format!(
+        "01932c5e-7c0a-7000-8000-{:012x}",
+        n & 0xffff_ffff_ffff
+    ))
+}
+
+/// The first event of a run with these steps and planners.
+#[must_use]
+pub fn created(steps: Steps, planners: &[&str]) -> Event {
+    Event::RunCreated {
+        workflow: name("test"),
+        file: "test.toml".to_owned(),
+        source: Digest::of(b"test"),
+        goal: "test".to_owned(),
+        inputs: BTreeMap::new(),
+        steps,
+        planners: planners.iter().map(|planner| name(planner)).collect(),
+    }
+}
+
+/// A gate that runs the plugin `checker`.
+#[must_use]
+pub fn gate(id: &str, tier: u32) -> PlanGate {
+    PlanGate {
+        id: name::<GateId>(id),
+        plugin: name("checker"),
+        config: Value::Null,
+        tier,
+        timeout: Millis(60_000),
+        grants: Grants::default(),
+    }
+}
+
+/// A task under construction.
+#[derive(Clone, Debug)]
+pub struct TaskBuilder(PlanTask);
+
+impl TaskBuilder {
+    /// Agent work with one attempt, in a fresh instance, without grants.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(PlanTask {
+            id: name::<TaskId>(id),
+            title: String::new(),
+            work: TaskWork::Agent {
+                agent: name("worker"),
+                input: Value::Null,
+                config: Value::Null,
+                session: Session::Spawn,
+            },
+            needs: Vec::new(),
+            consumes: Vec::new(),
+            produces: Vec::new(),
+            when: None,
+            for_each: None,
+            retry: Retry {
+                attempts: 1,
+                backoff: Millis(1000),
+                max_backoff: Millis(60_000),
+            },
+            timeout: Millis(60_000),
+            priority: 0,
+            repeatable: false,
+            approval_before: false,
+            approval_after: false,
+            grants: Grants::default(),
+        })
+    }
+
+    /// Needs these tasks too.
+    #[must_use]
+    pub fn needs(mut self, needs: &[u32]) -> Self {
+        self.0.needs.extend(needs.iter().copied().map(TaskIx));
+        self.0.needs.sort_unstable();
+        self.0.needs.dedup();
+        self
+    }
+
+    /// Needs a task and an artifact of it.
+    #[must_use]
+    pub fn consumes(mut self, task: u32, artifact: &str) -> Self {
+        self.0.consumes.push(ArtifactRef {
+            task: TaskIx(task),
+            name: name::<ArtifactName>(artifact),
+        });
+        self.needs(&[task])
+    }
+
+    /// Makes an artifact.
+    #[must_use]
+    pub fn produces(mut self, artifact: &str) -> Self {
+        self.0.produces.push(name(artifact));
+        self
+    }
+
+    /// Has a condition.
+    #[must_use]
+    pub fn when(mut self) -> Self {
+        self.0.when = Some("true".to_owned());
+        self
+    }
+
+    /// Runs once for each item.
+    #[must_use]
+    pub fn for_each(mut self) -> Self {
+        self.0.for_each = Some("[1, 2]".to_owned());
+        self
+    }
+
+    /// Attempts altogether, and the wait before the second in milliseconds.
+    #[must_use]
+    pub fn retry(mut self, attempts: u32, backoff: u64) -> Self {
+        self.0.retry.attempts = attempts;
+        self.0.retry.backoff = Millis(backoff);
+        self
+    }
+
+    /// Order among ready tasks.
+    #[must_use]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.0.priority = priority;
+        self
+    }
+
+    /// Runs in a pinned session.
+    #[must_use]
+    pub fn session(mut self, to: &str) -> Self {
+        if let TaskWork::Agent { session, .. } = &mut self.0.work {
+            *session = Session::Pinned(name::<SessionName>(to));
+        }
+        self
+    }
+
+    /// Waits for a signal instead of working.
+    #[must_use]
+    pub fn wait(mut self, signal: &str, timeout: Option<u64>) -> Self {
+        self.0.work = TaskWork::Wait(WaitFor {
+            signal: name::<SignalType>(signal),
+            matches: BTreeMap::new(),
+            timeout: timeout.map(Millis),
+        });
+        self
+    }
+
+    /// May write files: an attempt whose end is unknown is lost.
+    #[must_use]
+    pub fn writes(mut self) -> Self {
+        self.0.grants.files.push(FileGrant {
+            host: "out".to_owned(),
+            guest: "/out".to_owned(),
+            mode: FileMode::Write,
+        });
+        self
+    }
+
+    /// May run again although an attempt's end is unknown.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.0.repeatable = true;
+        self
+    }
+
+    /// Needs a decision before it starts.
+    #[must_use]
+    pub fn approval_before(mut self) -> Self {
+        self.0.approval_before = true;
+        self
+    }
+
+    /// Needs a decision on its result.
+    #[must_use]
+    pub fn approval_after(mut self) -> Self {
+        self.0.approval_after = true;
+        self
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn build(self) -> PlanTask {
+        self.0
+    }
+}
+
+/// A plan under construction.
+#[derive(Clone, Debug)]
+pub struct PlanBuilder(Plan);
+
+impl Default for PlanBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PlanBuilder {
+    /// No tasks, no gates, four slots, `on_failure = "continue"`, no review.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Plan {
+            format: PLAN_FORMAT,
+            workflow: name::<WorkflowName>("test"),
+            goal: "test".to_owned(),
+            revision: 1,
+            planner: None,
+            rationale: String::new(),
+            inputs: BTreeMap::new(),
+            plugins: BTreeMap::<PluginName, _>::new(),
+            tasks: Vec::new(),
+            gates: Vec::new(),
+            concurrency: 4,
+            on_failure: OnFailure::Continue,
+            timeout: None,
+            review: false,
+        })
+    }
+
+    /// One more task.
+    #[must_use]
+    pub fn task(mut self, task: TaskBuilder) -> Self {
+        self.0.tasks.push(task.build());
+        self
+    }
+
+    /// One more gate.
+    #[must_use]
+    pub fn gate(mut self, id: &str, tier: u32) -> Self {
+        self.0.gates.push(gate(id, tier));
+        self
+    }
+
+    /// Most attempts at once.
+    #[must_use]
+    pub fn concurrency(mut self, slots: u32) -> Self {
+        self.0.concurrency = slots;
+        self
+    }
+
+    /// Stops when a task fails for good.
+    #[must_use]
+    pub fn stop_on_failure(mut self) -> Self {
+        self.0.on_failure = OnFailure::Stop;
+        self
+    }
+
+    /// Longest the run may take, in milliseconds.
+    #[must_use]
+    pub fn timeout(mut self, timeout: u64) -> Self {
+        self.0.timeout = Some(Millis(timeout));
+        self
+    }
+
+    /// Has to be approved.
+    #[must_use]
+    pub fn review(mut self) -> Self {
+        self.0.review = true;
+        self
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn build(self) -> Arc<Plan> {
+        Arc::new(self.0)
+    }
+}
+
+fn with_tasks(concurrency: u32, tasks: impl Iterator<Item = TaskBuilder>) -> Arc<Plan> {
+    let mut builder = PlanBuilder::new().concurrency(concurrency);
+    builder.0.tasks.extend(tasks.map(TaskBuilder::build));
+    builder.build()
+}
+
+/// One task, then `n` that need it, then one that needs those.
+#[must_use]
+pub fn fan(n: u32, concurrency: u32) -> Arc<Plan> {
+    let middle = (1..=n).map(|i| TaskBuilder::new(&format!("t{i}")).needs(&[0]));
+    let all: Vec<u32> = (1..=n).collect();
+    let last = TaskBuilder::new("last").needs(&all);
+    let first = std::iter::once(TaskBuilder::new("first"));
+    with_tasks(
+        concurrency,
+        first.chain(middle).chain(std::iter::once(last)),
+    )
+}
+
+/// `n` tasks, each of which needs the one before it.
+#[must_use]
+pub fn chain(n: u32) -> Arc<Plan> {
+    let task = |i: u32| {
+        let task = TaskBuilder::new(&format!("t{i}"));
+        if i == 0 { task } else { task.needs(&[i - 1]) }
+    };
+    with_tasks(4, (0..n).map(task))
+}
+
+/// Layers of tasks, each of which needs up to `needs` random ones of the layer before.
+#[must_use]
+pub fn layered(layers: u32, width: u32, needs: u32, concurrency: u32, seed: u64) -> Arc<Plan> {
+    let mut rng = crate::Rng::new(seed);
+    let tasks: Vec<TaskBuilder> = (0..layers * width)
+        .map(|i| {
+            let task = TaskBuilder::new(&format!("t{i}"));
+            if i < width {
+                return task;
+            }
+            let before = (i / width - 1) * width;
+            let needs: Vec<u32> = (0..needs).map(|_| before + rng.below32(width)).collect();
+            task.needs(&needs)
+        })
+        .collect();
+    with_tasks(concurrency, tasks.into_iter())
+}

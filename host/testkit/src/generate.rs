@@ -1,0 +1,192 @@
+//! Generated plans: graphs of up to 40 tasks in which plan order and order of dependencies have nothing to do with
+//! each other, with everything in them that the engine knows. They shrink towards few tasks without frills.
+
+use crate::build::{TaskBuilder, gate};
+use proptest::{
+    prelude::*,
+    sample::Index,
+    strategy::ValueTree,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use sandgate_model::{Millis, OnFailure, Plan};
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+struct RawTask {
+    /// Dependencies go from a higher rank to a lower one; ties go by position.
+    rank: u16,
+    needs: Vec<Index>,
+    consumes: Vec<(Index, bool)>,
+    produces: bool,
+    kind: Kind,
+    when: bool,
+    for_each: bool,
+    attempts: u32,
+    backoff: u64,
+    priority: i32,
+    session: Option<bool>,
+    writes: bool,
+    repeatable: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Kind {
+    Agent,
+    ApprovalBefore,
+    ApprovalAfter,
+    Wait(Option<u64>),
+}
+
+fn sometimes(weight: f64) -> impl Strategy<Value = bool> {
+    prop::bool::weighted(weight)
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        60 => Just(Kind::Agent),
+        1 => Just(Kind::ApprovalBefore),
+        1 => Just(Kind::ApprovalAfter),
+        3 => (0u64..20_000).prop_map(|timeout| Kind::Wait(Some(timeout))),
+        1 => Just(Kind::Wait(None)),
+    ]
+}
+
+fn raw_task() -> impl Strategy<Value = RawTask> {
+    let graph = (
+        any::<u16>(),
+        prop::collection::vec(any::<Index>(), 0..4),
+        prop::collection::vec((any::<Index>(), sometimes(0.02)), 0..2),
+        sometimes(0.5),
+    );
+    let run = (
+        kind(),
+        sometimes(0.15),
+        sometimes(0.12),
+        1u32..4,
+        prop_oneof![Just(0u64), 1u64..3000],
+    );
+    let order = (
+        -2i32..3,
+        prop::option::weighted(0.25, any::<bool>()),
+        sometimes(0.25),
+        any::<bool>(),
+    );
+    (graph, run, order).prop_map(
+        |((rank, needs, consumes, produces), (kind, when, for_each, attempts, backoff), order)| {
+            let (priority, session, writes, repeatable) = order;
+            RawTask {
+                rank,
+                needs,
+                consumes,
+                produces,
+                kind,
+                when,
+                for_each,
+                attempts,
+                backoff,
+                priority,
+                session,
+                writes,
+                repeatable,
+            }
+        },
+    )
+}
+
+/// Any plan.
+pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
+    let size = prop_oneof![4 => 0usize..8, 4 => 4usize..20, 1 => 20usize..41];
+    let tasks = size.prop_flat_map(|n| prop::collection::vec(raw_task(), n));
+    let gates = prop::collection::vec(0u32..3, 0..4);
+    let rest = (
+        1u32..7,
+        any::<bool>(),
+        prop::option::weighted(0.2, 1000u64..60_000),
+        sometimes(0.05),
+    );
+    (tasks, gates, rest).prop_map(|(raw, tiers, (concurrency, stop, timeout, review))| {
+        let mut plan = Plan::clone(&crate::PlanBuilder::new().concurrency(concurrency).build());
+        plan.tasks = (0..raw.len()).map(|at| task(&raw, at).build()).collect();
+        plan.gates = tiers
+            .iter()
+            .enumerate()
+            .map(|(i, tier)| gate(&format!("g{i}"), *tier))
+            .collect();
+        plan.on_failure = if stop {
+            OnFailure::Stop
+        } else {
+            OnFailure::Continue
+        };
+        plan.timeout = timeout.map(Millis);
+        plan.review = review;
+        Arc::new(plan)
+    })
+}
+
+/// The plan that this seed names.
+///
+/// # Panics
+/// Never: no generator of plans rejects a value.
+#[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "no filter is used, so nothing can be rejected"
+)]
+pub fn plan_of(seed: u64) -> Arc<Plan> {
+    let mut bytes = [0; 32];
+    for (byte, from) in bytes.iter_mut().zip(seed.to_le_bytes()) {
+        *byte = from;
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    plan().new_tree(&mut runner).expect("a plan").current()
+}
+
+fn task(raw: &[RawTask], at: usize) -> TaskBuilder {
+    let mut task = TaskBuilder::new(&format!("t{at}"));
+    let Some(own) = raw.get(at) else {
+        return task;
+    };
+    // Only tasks of a lower rank: no cycle.
+    let below: Vec<(u32, &RawTask)> = (0u32..)
+        .zip(raw)
+        .filter(|(i, other)| (other.rank, *i as usize) < (own.rank, at))
+        .collect();
+    let choose = |index: &Index| (!below.is_empty()).then(|| index.get(&below));
+    for (need, _) in own.needs.iter().filter_map(choose) {
+        task = task.needs(&[*need]);
+    }
+    for (index, wrong) in &own.consumes {
+        if let Some((need, other)) = choose(index)
+            && (other.produces || *wrong)
+        {
+            task = task.consumes(*need, if *wrong { "missing" } else { "made" });
+        }
+    }
+    task = task.retry(own.attempts, own.backoff).priority(own.priority);
+    if own.produces {
+        task = task.produces("made");
+    }
+    if own.when {
+        task = task.when();
+    }
+    if own.for_each {
+        task = task.for_each();
+    }
+    if let Some(session) = own.session {
+        task = task.session(if session { "one" } else { "two" });
+    }
+    if own.writes {
+        task = task.writes();
+    }
+    if own.repeatable {
+        task = task.repeatable();
+    }
+    match own.kind {
+        Kind::Agent => task,
+        Kind::ApprovalBefore => task.approval_before(),
+        Kind::ApprovalAfter => task.approval_after(),
+        // A wait makes nothing: what consumes from it would be skipped, which has its own case.
+        Kind::Wait(timeout) => task.wait("ci", timeout),
+    }
+}

@@ -1,0 +1,285 @@
+//! The promises of the engine, checked from outside: an observer sees events, commands and what the run says of
+//! itself, keeps its own account, and compares. It must not use the engine's rules to check the engine's rules.
+
+mod ends;
+mod gates;
+mod reasons;
+mod starts;
+
+use sandgate_engine::{Command, Event, GateEnd, Run, RunState, TaskState};
+use sandgate_model::{
+    AttemptEnd, AttemptNo, GateIx, Plan, PlanTask, Session, SessionName, TaskIx, TaskWork,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{invariant}: {what}")]
+pub struct Violation {
+    /// Which promise.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+pub(crate) type Checked = Result<(), Violation>;
+
+pub(crate) fn broken(invariant: &'static str, what: impl Into<String>) -> Checked {
+    Err(Violation {
+        invariant,
+        what: what.into(),
+    })
+}
+
+/// What the observer knows of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Fact {
+    /// Its place in the plan; an instance has its parent's.
+    pub(crate) plan: TaskIx,
+    pub(crate) state: TaskState,
+    pub(crate) attempt: u32,
+    /// Failures since the beginning or the last retry by a person.
+    pub(crate) failures: u32,
+    /// No further attempt may follow: permanent, or of a kind that never changes.
+    pub(crate) final_failure: bool,
+    pub(crate) artifacts: BTreeSet<String>,
+    pub(crate) members: Vec<TaskIx>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    /// The plan as the world knows it, whatever the engine was told.
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) state: RunState,
+    pub(crate) tasks: Vec<Fact>,
+    pub(crate) running: BTreeMap<TaskIx, AttemptNo>,
+    pub(crate) evaluating: BTreeSet<TaskIx>,
+    pub(crate) gates_running: BTreeSet<GateIx>,
+    /// Last answer of each gate: whether it was a pass.
+    pub(crate) passed: BTreeMap<GateIx, bool>,
+    pub(crate) paused: bool,
+    pub(crate) cancelled: bool,
+    pub(crate) stopping: bool,
+    /// Tasks whose own condition was false.
+    pub(crate) false_conditions: BTreeSet<TaskIx>,
+}
+
+impl Observer {
+    /// An observer of a run that will be given this plan.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            state: RunState::Draft,
+            tasks: Vec::new(),
+            running: BTreeMap::new(),
+            evaluating: BTreeSet::new(),
+            gates_running: BTreeSet::new(),
+            passed: BTreeMap::new(),
+            paused: false,
+            cancelled: false,
+            stopping: false,
+            false_conditions: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in an event that the engine accepted, the commands it gave, and the run after it; checks everything.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn observe(&mut self, event: &Event, commands: &[Command], run: &Run) -> Checked {
+        self.invariant_pause(event)?;
+        self.invariant_stop(event, commands)?;
+        self.invariant_dependency_order(event)?;
+        self.invariant_retry_limit(event)?;
+        self.invariant_tiers(event)?;
+        self.invariant_commands(event, commands)?;
+        let before = self.clone_states();
+        let was_running: Vec<TaskIx> = self.running.keys().copied().collect();
+        let was_stopping = self.stopping;
+
+        self.hear(event, commands);
+        self.look(event, run);
+
+        self.invariant_concurrency()?;
+        self.invariant_sessions()?;
+        self.invariant_finished_stays(&before)?;
+        self.invariant_attempts_are_final(event)?;
+        self.invariant_unknown_ends(event, &was_running, was_stopping)?;
+        self.invariant_cancel_wins(&before, run)?;
+        self.invariant_gates_fail_closed(run)?;
+        self.invariant_no_owner_is_left(run)?;
+        self.invariant_outcome(run)?;
+        self.invariant_reasons(run)?;
+        self.invariant_order_of_starts(run)
+    }
+
+    fn clone_states(&self) -> Vec<TaskState> {
+        self.tasks.iter().map(|fact| fact.state).collect()
+    }
+
+    pub(crate) fn fact(&self, ix: TaskIx) -> Option<&Fact> {
+        self.tasks.get(ix.get())
+    }
+
+    pub(crate) fn planned(&self, ix: TaskIx) -> Option<&PlanTask> {
+        self.plan.task(self.fact(ix)?.plan)
+    }
+
+    pub(crate) fn session(&self, ix: TaskIx) -> Option<&SessionName> {
+        match &self.planned(ix)?.work {
+            TaskWork::Agent {
+                session: Session::Pinned(name),
+                ..
+            } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What the event itself says.
+    fn hear(&mut self, event: &Event, commands: &[Command]) {
+        match event {
+            Event::AttemptStarted { task, attempt } => {
+                self.running.insert(*task, *attempt);
+            }
+            Event::AttemptEnded { task, end, .. } => {
+                self.running.remove(task);
+                self.hear_end(*task, end);
+            }
+            Event::GateStarted { gate, .. } => {
+                self.gates_running.insert(*gate);
+                self.passed.remove(gate);
+            }
+            Event::GateEnded { gate, end, .. } => {
+                self.gates_running.remove(gate);
+                self.passed.insert(*gate, passes(end));
+            }
+            Event::TaskEvaluated { task, evaluated } => {
+                self.evaluating.remove(task);
+                if *evaluated == sandgate_engine::Evaluated::Skip {
+                    self.false_conditions.insert(*task);
+                }
+            }
+            Event::HostStarted => {
+                self.running.clear();
+                self.gates_running.clear();
+            }
+            Event::Paused => self.paused = true,
+            Event::Resumed => self.paused = false,
+            Event::CancelRequested { .. } => self.cancelled = true,
+            Event::RetryRequested { .. } | Event::VerifyRequested => {
+                self.cancelled = false;
+                self.passed.clear();
+            }
+            _ => {}
+        }
+        for command in commands {
+            if let Command::Evaluate { task } = command {
+                self.evaluating.insert(*task);
+            }
+        }
+    }
+
+    fn hear_end(&mut self, task: TaskIx, end: &AttemptEnd) {
+        let produces = self
+            .planned(task)
+            .map(|t| t.produces.clone())
+            .unwrap_or_default();
+        let stopping = self.stopping || self.cancelled;
+        let Some(fact) = self.tasks.get_mut(task.get()) else {
+            return;
+        };
+        match end {
+            _ if stopping => {}
+            AttemptEnd::Output(output) => {
+                fact.artifacts = output
+                    .artifacts
+                    .iter()
+                    .map(|a| a.name.to_string())
+                    .collect();
+                let complete = produces
+                    .iter()
+                    .all(|name| fact.artifacts.contains(name.as_str()));
+                fact.failures += u32::from(!complete);
+            }
+            AttemptEnd::Failed {
+                class, permanent, ..
+            } => {
+                fact.failures += 1;
+                fact.final_failure = *permanent || !class.retryable();
+            }
+            AttemptEnd::Cancelled => fact.failures += 1,
+            AttemptEnd::Interrupted => {}
+        }
+    }
+
+    /// What the run says of itself now.
+    fn look(&mut self, event: &Event, run: &Run) {
+        let mut fresh = Vec::new();
+        for view in run.tasks() {
+            match self.tasks.get_mut(view.ix.get()) {
+                Some(fact) => {
+                    let again = matches!(event, Event::RetryRequested { .. })
+                        && matches!(
+                            fact.state,
+                            TaskState::Failed | TaskState::Lost | TaskState::Cancelled
+                        )
+                        && view.state != fact.state;
+                    if again {
+                        fact.failures = 0;
+                        fact.final_failure = false;
+                    }
+                    fact.state = view.state;
+                    fact.attempt = view.attempt.0;
+                }
+                None => fresh.push((
+                    view.parent,
+                    Fact {
+                        plan: view.parent.unwrap_or(view.ix),
+                        state: view.state,
+                        attempt: view.attempt.0,
+                        failures: 0,
+                        final_failure: false,
+                        artifacts: BTreeSet::new(),
+                        members: Vec::new(),
+                    },
+                )),
+            }
+        }
+        for (parent, fact) in fresh {
+            let ix = TaskIx(u32::try_from(self.tasks.len()).unwrap_or(u32::MAX));
+            self.tasks.push(fact);
+            if let Some(parent) = parent.and_then(|parent| self.tasks.get_mut(parent.get())) {
+                parent.members.push(ix);
+            }
+        }
+        self.state = run.state();
+        self.stopping = run.stopping();
+        if run.state().ended() {
+            self.paused = false;
+        }
+        // A stopped run forgets its questions.
+        let tasks = &self.tasks;
+        self.evaluating.retain(|ix| {
+            tasks
+                .get(ix.get())
+                .is_some_and(|fact| fact.state == TaskState::Ready)
+        });
+    }
+}
+
+fn passes(end: &GateEnd) -> bool {
+    match end {
+        GateEnd::Checks { checks } => {
+            !checks.is_empty()
+                && checks
+                    .iter()
+                    .all(|c| c.verdict == sandgate_model::Verdict::Pass)
+        }
+        _ => false,
+    }
+}

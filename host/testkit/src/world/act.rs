@@ -1,0 +1,216 @@
+//! The interpreter of commands: everything takes its time, and much of it goes wrong.
+
+use super::{Lie, World};
+use sandgate_engine::{Command, Evaluated, Event, GateEnd};
+use sandgate_model::{
+    Artifact, AttemptEnd, Charge, Check, Digest, FailureClass, Millis, Moment, Payload, TaskIx,
+    TaskOutput, Verdict,
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Longest that anything takes, in milliseconds: retries, waits and run timeouts are of the same order.
+const LONGEST: u64 = 5_000;
+
+impl World {
+    pub(super) fn act(&mut self, command: &Command) {
+        match command {
+            Command::MakePlan { planner } => {
+                let event = if self.rng.permille(self.script.planner) {
+                    Event::PlannerFailed {
+                        planner: planner.clone(),
+                        message: "no idea".to_owned(),
+                    }
+                } else {
+                    self.frozen()
+                };
+                self.later(event);
+            }
+            Command::Evaluate { task } => {
+                let event = Event::TaskEvaluated {
+                    task: *task,
+                    evaluated: self.evaluated(*task),
+                };
+                self.later(event);
+            }
+            Command::RunAttempt { task, attempt } => {
+                if self.lie == Some(Lie::Idleness) && self.rng.below(8) == 0 {
+                    return;
+                }
+                let event = Event::AttemptEnded {
+                    task: *task,
+                    attempt: *attempt,
+                    end: self.end(*task),
+                    took: Millis(self.rng.below(LONGEST)),
+                };
+                self.later(event);
+            }
+            Command::CancelAttempt { task, attempt } => {
+                let event = Event::AttemptEnded {
+                    task: *task,
+                    attempt: *attempt,
+                    end: AttemptEnd::Cancelled,
+                    took: Millis(self.rng.below(LONGEST)),
+                };
+                // The natural end is still on its way: one of the two comes first.
+                self.later(event);
+            }
+            Command::RunGate { gate, attempt } => {
+                let event = Event::GateEnded {
+                    gate: *gate,
+                    attempt: *attempt,
+                    end: self.gate_end(),
+                    took: Millis(self.rng.below(LONGEST)),
+                };
+                self.later(event);
+            }
+            Command::CancelGate { gate, attempt } => {
+                let event = Event::GateEnded {
+                    gate: *gate,
+                    attempt: *attempt,
+                    end: GateEnd::Cancelled,
+                    took: Millis(self.rng.below(LONGEST)),
+                };
+                self.later(event);
+            }
+            Command::ArmTimer { timer, at } => {
+                self.at(*at, Event::TimerFired { timer: *timer });
+            }
+            Command::AbandonPlan => {}
+            Command::Finish => {
+                let left = std::mem::take(&mut self.pending);
+                // Timers are dropped; answers may still arrive.
+                let late = left
+                    .into_values()
+                    .filter(|event| !matches!(event, Event::TimerFired { .. }));
+                self.stale.extend(late);
+            }
+        }
+    }
+
+    pub(super) fn frozen(&self) -> Event {
+        Event::PlanFrozen {
+            digest: Digest::of(b"plan"),
+            plan: Arc::clone(&self.plan),
+        }
+    }
+
+    fn later(&mut self, event: Event) {
+        let at = self.now.after(Millis(self.rng.below(LONGEST)));
+        self.at(at, event);
+    }
+
+    fn at(&mut self, at: Moment, event: Event) {
+        self.serial += 1;
+        self.pending.insert((at.max(self.now), self.serial), event);
+    }
+
+    pub(super) fn evaluated(&mut self, ix: TaskIx) -> Evaluated {
+        let planned = self.plan.task(ix);
+        let when = planned.is_some_and(|task| task.when.is_some());
+        let for_each = planned.is_some_and(|task| task.for_each.is_some());
+        match self.rng.below(10) {
+            0 => Evaluated::Failed {
+                message: "no such field".to_owned(),
+            },
+            1..4 if when => Evaluated::Skip,
+            _ if for_each => Evaluated::Each {
+                items: (0..self.rng.below(5))
+                    .map(|n| Payload::Inline(json!(n)))
+                    .collect(),
+            },
+            _ => Evaluated::Once,
+        }
+    }
+
+    pub(super) fn end(&mut self, ix: TaskIx) -> AttemptEnd {
+        if self.rng.permille(self.script.failure) {
+            let classes = [
+                FailureClass::Plugin,
+                FailureClass::Trap,
+                FailureClass::Timeout,
+                FailureClass::Limit,
+                FailureClass::Refused,
+            ];
+            let class = self
+                .rng
+                .pick(&classes)
+                .copied()
+                .unwrap_or(FailureClass::Plugin);
+            let final_class = !class.retryable() && !self.rng.permille(self.script.permanent);
+            return match self.rng.below(20) {
+                0 => AttemptEnd::Cancelled,
+                1 => AttemptEnd::Interrupted,
+                _ => AttemptEnd::Failed {
+                    class: if final_class {
+                        FailureClass::Plugin
+                    } else {
+                        class
+                    },
+                    message: "it broke".to_owned(),
+                    permanent: self.rng.permille(self.script.permanent),
+                },
+            };
+        }
+        let parent = self.run.task(ix).and_then(|view| view.parent).unwrap_or(ix);
+        let produces = self
+            .plan
+            .task(parent)
+            .map(|task| task.produces.clone())
+            .unwrap_or_default();
+        let incomplete = self.rng.permille(self.script.incomplete);
+        let artifacts = produces
+            .into_iter()
+            .filter(|_| !incomplete)
+            .map(|name| Artifact {
+                name,
+                digest: Digest::of(b"bytes"),
+                size: 5,
+                media_type: "text/plain".to_owned(),
+            });
+        let stored = Payload::Stored {
+            digest: Digest::of(b"large"),
+            size: 100_000,
+        };
+        AttemptEnd::Output(TaskOutput {
+            output: if self.rng.below(4) == 0 {
+                stored
+            } else {
+                Payload::Inline(json!({ "task": ix.0 }))
+            },
+            artifacts: artifacts.collect(),
+            charges: vec![Charge {
+                what: "tokens".to_owned(),
+                micros: self.rng.below(100),
+            }],
+        })
+    }
+
+    pub(super) fn gate_end(&mut self) -> GateEnd {
+        let check = |verdict| Check {
+            name: "check".to_owned(),
+            verdict,
+            message: String::new(),
+            duration: None,
+        };
+        let pass = check(Verdict::Pass);
+        if !self.rng.permille(self.script.gate) {
+            return GateEnd::Checks { checks: vec![pass] };
+        }
+        match self.rng.below(7) {
+            0 => GateEnd::Checks { checks: Vec::new() },
+            1 => GateEnd::Inconclusive {
+                message: "trap".to_owned(),
+            },
+            2 => GateEnd::Interrupted,
+            3 => GateEnd::Cancelled,
+            n => {
+                let verdicts = [Verdict::Fail, Verdict::Inconclusive, Verdict::NeedsHuman];
+                let verdict = verdicts.get(usize::try_from(n).unwrap_or(0) % 3).copied();
+                GateEnd::Checks {
+                    checks: vec![pass, check(verdict.unwrap_or(Verdict::Fail))],
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! A simulated world around one run: it does what the engine commands, badly and late, with people and crashes in
+//! between, and has every promise checked after every event. A seed is the whole story of a world.
+//!
+//! The engine is stepped exactly as the driver steps it: step, write to the journal, perform. A crash may come
+//! before or after every write; then the state is thrown away and replayed from what was written.
+
+mod act;
+mod lie;
+mod people;
+
+pub use lie::Lie;
+
+use crate::{
+    Observer, Rng, Sequence, Violation,
+    build::{created, run_id},
+    invariant::{Checked, broken},
+    sequence::replay,
+};
+use sandgate_engine::{Command, Event, Run, RunState, Start, Steps};
+use sandgate_model::{Moment, Plan, RunId};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Events after which a world gives up: a run of forty tasks needs a few hundred.
+const EVENTS_MAX: usize = 20_000;
+
+/// When the host dies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crash {
+    /// Never.
+    Never,
+    /// At this many of a thousand journal writes, before or after.
+    Sometimes(u32),
+    /// At the journal write with this number, counted from 0, before it is durable.
+    Before(usize),
+    /// At that one, after it is durable and before anything of it is performed.
+    After(usize),
+}
+
+/// How bad the world is. Chances are in a thousand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Script {
+    /// An attempt fails.
+    pub failure: u32,
+    /// A failure is permanent or of a kind that is never retried.
+    pub permanent: u32,
+    /// An attempt does not make what it promised.
+    pub incomplete: u32,
+    /// A gate does not pass.
+    pub gate: u32,
+    /// A planner gives no plan.
+    pub planner: u32,
+    /// A person does something before the next event.
+    pub people: u32,
+    /// What the person does is to cancel.
+    pub cancel: u32,
+    /// An event comes that makes no sense, or comes again, or too late.
+    pub nonsense: u32,
+    /// The host dies.
+    pub crash: Crash,
+    /// How far the run goes by itself.
+    pub steps: Steps,
+}
+
+impl Script {
+    /// A world in which nothing goes wrong.
+    #[must_use]
+    pub fn calm() -> Self {
+        Self {
+            failure: 0,
+            permanent: 0,
+            incomplete: 0,
+            gate: 0,
+            planner: 0,
+            people: 0,
+            cancel: 0,
+            nonsense: 0,
+            crash: Crash::Never,
+            steps: Steps {
+                dispatch: true,
+                verify: true,
+            },
+        }
+    }
+
+    /// A world of this seed: from calm to hopeless.
+    #[must_use]
+    pub fn of(rng: &mut Rng) -> Self {
+        let mut chance = |most: u64| {
+            let level = rng.below(3) * most / 2;
+            u32::try_from(level).unwrap_or(0)
+        };
+        Self {
+            failure: chance(400),
+            permanent: chance(200),
+            incomplete: chance(60),
+            gate: chance(300),
+            planner: chance(300),
+            people: chance(120),
+            cancel: chance(150),
+            nonsense: chance(400),
+            crash: match chance(80) {
+                0 => Crash::Never,
+                chance => Crash::Sometimes(chance),
+            },
+            steps: Steps {
+                dispatch: rng.permille(800),
+                verify: rng.permille(800),
+            },
+        }
+    }
+}
+
+/// What a world has seen; for tests that want to know that they tested something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Events that the engine took.
+    pub events: usize,
+    /// Events that it refused.
+    pub refused: usize,
+    /// Crashes.
+    pub crashes: usize,
+    /// Retries, by a person, that it took.
+    pub retries: usize,
+    /// How the run ended.
+    pub state: Option<RunState>,
+}
+
+/// See the module.
+pub struct World {
+    script: Script,
+    rng: Rng,
+    now: Moment,
+    id: RunId,
+    plan: Arc<Plan>,
+    lie: Option<Lie>,
+    run: Run,
+    /// The same run, made from the stored form of the events: replay of every prefix.
+    shadow: Run,
+    journal: Vec<(Moment, Event)>,
+    writes: usize,
+    /// What will happen, and when.
+    pending: BTreeMap<(Moment, u64), Event>,
+    /// What nobody waits for any more, and may still come.
+    stale: Vec<Event>,
+    serial: u64,
+    observer: Observer,
+    tally: Tally,
+}
+
+impl World {
+    /// A world for a run of this plan.
+    ///
+    /// # Panics
+    /// Never: the first event is always possible.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a run can always be created")]
+    pub fn new(plan: Arc<Plan>, script: Script, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let planners: &[&str] = match rng.below(3) {
+            0 => &[],
+            1 => &["rules"],
+            _ => &["model", "rules"],
+        };
+        let id = run_id(seed);
+        let now = Moment(1_700_000_000_000);
+        let first = created(script.steps, planners);
+        let (run, _) = Run::create(id, now, &first).expect("the first event");
+        Self {
+            script,
+            rng,
+            now,
+            id,
+            shadow: run.clone(),
+            run,
+            journal: vec![(now, first)],
+            writes: 0,
+            pending: BTreeMap::new(),
+            stale: Vec::new(),
+            serial: 0,
+            observer: Observer::new(Arc::clone(&plan)),
+            tally: Tally::default(),
+            plan,
+            lie: None,
+        }
+    }
+
+    /// The world that this seed names, plan included.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        let script = Script::of(&mut Rng::new(!seed));
+        Self::new(crate::plan_of(seed), script, seed)
+    }
+
+    /// Deceives the engine, so that a promise has to break: how the observer is tested.
+    #[must_use]
+    pub fn with_lie(mut self, lie: Lie) -> Self {
+        self.lie = Some(lie);
+        self
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// What happened so far, to be kept because of `why`.
+    #[must_use]
+    pub fn sequence(&self, why: String) -> Sequence {
+        Sequence {
+            run: self.id,
+            why,
+            events: self.journal.clone(),
+        }
+    }
+
+    /// Lets the world go on until the run has ended for good, or waits for somebody who does not come.
+    ///
+    /// # Errors
+    /// The first broken promise.
+    pub fn live(&mut self) -> Result<Tally, Violation> {
+        self.offer(Event::PlanningStarted)?;
+        let mut encores = 3;
+        while self.journal.len() < EVENTS_MAX {
+            if self.rng.permille(self.script.nonsense) {
+                let event = self.nonsense();
+                self.offer(event)?;
+            }
+            if self.rng.permille(self.script.people) {
+                let event = self.whim();
+                self.offer(event)?;
+            }
+            if self.run.state() == RunState::Draft {
+                self.offer(Event::PlanningStarted)?;
+            } else if self.run.state().ended() {
+                encores -= 1;
+                let again = self.encore();
+                if encores == 0 || !self.offer(again)? {
+                    break;
+                }
+            } else if let Some(((at, _), event)) = self.pending.pop_first() {
+                self.now = self.now.max(at);
+                if self.rng.permille(self.script.nonsense / 4) {
+                    self.stale.push(event.clone());
+                }
+                self.offer(event)?;
+            } else if !self.ask_people()? {
+                break;
+            }
+        }
+        self.invariant_ends_or_waits()?;
+        self.tally.state = Some(self.run.state());
+        Ok(self.tally)
+    }
+
+    /// Every run ends or names what it waits for.
+    fn invariant_ends_or_waits(&self) -> Checked {
+        let run = &self.run;
+        if run.state().ended() || (run.idle() && !run.waits().is_empty()) {
+            return Ok(());
+        }
+        let (state, running) = (run.state(), run.running_count());
+        broken(
+            "ends-or-waits",
+            format!("{state:?}, {running} running, waits: {:?}", run.waits()),
+        )
+    }
+
+    /// Step, write, perform; then start whatever may start. Says whether the engine took the event.
+    pub(crate) fn offer(&mut self, event: Event) -> Result<bool, Violation> {
+        let taken = self.take(&event)?;
+        // A planner may have been asked, an attempt have ended: the driver asks until there is nothing to start.
+        while let Some(start) = self.run.next_start() {
+            let event = match start {
+                Start::Attempt { task, attempt } => Event::AttemptStarted { task, attempt },
+                Start::Gate { gate, attempt } => Event::GateStarted { gate, attempt },
+            };
+            if !self.take(&event)? {
+                return broken("next-start", format!("{event:?} was proposed and refused"))
+                    .map(|()| taken);
+            }
+            if self.journal.len() > EVENTS_MAX {
+                break;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn take(&mut self, event: &Event) -> Result<bool, Violation> {
+        let told = self.told(event);
+        let stepped = match &told {
+            Some(told) => self.run.step(self.now, told),
+            None => Ok(Vec::new()),
+        };
+        let commands = match stepped {
+            Ok(commands) if self.lie == Some(Lie::Refusal) && matches!(event, Event::Paused) => {
+                drop(commands);
+                return self.refused(event).map(|()| false);
+            }
+            Ok(commands) => commands,
+            Err(_) => return self.refused(event).map(|()| false),
+        };
+        let write = self.writes;
+        self.writes += 1;
+        let (before, after) = match self.script.crash {
+            Crash::Never => (false, false),
+            Crash::Sometimes(chance) => (self.rng.permille(chance), self.rng.permille(chance)),
+            Crash::Before(at) => (at == write, false),
+            Crash::After(at) => (false, at == write),
+        };
+        if before {
+            self.crash()?;
+            return Ok(true);
+        }
+        self.tally.events += 1;
+        self.tally.retries += usize::from(matches!(event, Event::RetryRequested { .. }));
+        if let Some(told) = told {
+            self.journal.push((self.now, told));
+        }
+        self.observer.observe(event, &commands, &self.run)?;
+        self.invariant_replay()?;
+        self.invariant_snapshot()?;
+        if after {
+            self.crash()?;
+        } else {
+            self.perform(&commands);
+        }
+        Ok(true)
+    }
+
+    /// An illegal event changes nothing.
+    fn refused(&mut self, event: &Event) -> Checked {
+        self.tally.refused += 1;
+        if self.run != self.shadow {
+            return broken(
+                "illegal-changes-nothing",
+                format!("{event:?} was refused and left a trace"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Replay of any prefix gives the same state. The shadow has seen every event in its stored form and nothing
+    /// else, so that it is the replay of each prefix in turn.
+    fn invariant_replay(&mut self) -> Checked {
+        const NAME: &str = "replay";
+        let Some((at, event)) = self.journal.last() else {
+            return Ok(());
+        };
+        let at = if self.lie == Some(Lie::Clock) {
+            Moment(at.0 + 1)
+        } else {
+            *at
+        };
+        let stored = serde_json::to_string(event).map_err(|e| e.to_string());
+        let read: Result<Event, String> =
+            stored.and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string()));
+        let stepped =
+            read.and_then(|event| self.shadow.step(at, &event).map_err(|e| e.to_string()));
+        match stepped {
+            Err(why) if self.lie.is_none() => broken(NAME, format!("{event:?}: {why}")),
+            _ if self.run != self.shadow => {
+                broken(NAME, format!("after {event:?} the states differ"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A restored snapshot is the run, down to what a snapshot does not contain.
+    fn invariant_snapshot(&mut self) -> Checked {
+        // The stored form is expensive: one event in eight takes the way through text.
+        let mut snapshot = if self.lie == Some(Lie::Snapshot) && self.rng.below(8) == 0 {
+            let Ok(before) = replay(
+                self.id,
+                self.journal.split_last().map_or(&[], |(_, all)| all),
+            ) else {
+                return Ok(());
+            };
+            before.snapshot()
+        } else {
+            self.run.snapshot()
+        };
+        if self.rng.below(8) == 0 {
+            let read =
+                serde_json::to_string(&snapshot).and_then(|text| serde_json::from_str(&text));
+            snapshot = match read {
+                Ok(snapshot) => snapshot,
+                Err(error) => return broken("snapshot", error.to_string()),
+            };
+        }
+        match Run::restore(snapshot) {
+            Ok(restored) if restored == self.run => Ok(()),
+            Ok(_) => broken("snapshot", "the restored run is another one"),
+            Err(error) => broken("snapshot", error.to_string()),
+        }
+    }
+
+    /// The host dies: what is in memory is gone, what was written is replayed, and a new host takes over.
+    fn crash(&mut self) -> Checked {
+        self.tally.crashes += 1;
+        if self.lie == Some(Lie::Memory)
+            && matches!(self.journal.last(), Some((_, Event::AttemptEnded { .. })))
+        {
+            self.journal.pop();
+        }
+        let replayed = match replay(self.id, &self.journal) {
+            Ok(run) => run,
+            Err(error) => {
+                return broken("replay", format!("the journal does not replay: {error:?}"));
+            }
+        };
+        if self.lie.is_none() && replayed != self.shadow {
+            return broken("replay", "the replayed journal is another run");
+        }
+        self.shadow = replayed.clone();
+        self.run = replayed;
+        let lost = std::mem::take(&mut self.pending);
+        for event in lost.into_values() {
+            if self.rng.below(2) == 0 {
+                self.stale.push(event);
+            }
+        }
+        self.now = self
+            .now
+            .after(sandgate_model::Millis(self.rng.below(10_000)));
+        if self.run.state().ended() {
+            return Ok(());
+        }
+        self.take(&Event::HostStarted)?;
+        Ok(())
+    }
+
+    fn perform(&mut self, commands: &[Command]) {
+        for command in commands {
+            self.act(command);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What comes from outside: people with their whims, people who are asked, and events that make no sense.
+
+use super::World;
+use crate::{Violation, invariant::broken};
+use sandgate_engine::{Evaluated, Event, RunState, Timer, Wait};
+use sandgate_model::{AttemptNo, GateIx, Millis, TaskIx};
+
+impl World {
+    /// Something a person may want at any moment.
+    pub(super) fn whim(&mut self) -> Event {
+        if self.rng.permille(self.script.cancel) {
+            return Event::CancelRequested {
+                reason: "changed my mind".to_owned(),
+            };
+        }
+        match self.rng.below(8) {
+            0..3 => Event::Paused,
+            3..6 => Event::Resumed,
+            6 => self.retry(),
+            _ => Event::DispatchRequested,
+        }
+    }
+
+    /// What a person may want of a run that has ended.
+    pub(super) fn encore(&mut self) -> Event {
+        if self.rng.below(4) == 0 {
+            Event::VerifyRequested
+        } else {
+            self.retry()
+        }
+    }
+
+    fn retry(&mut self) -> Event {
+        let tasks = (0..self.rng.below(3)).map(|_| self.some_task()).collect();
+        Event::RetryRequested { tasks }
+    }
+
+    fn some_task(&mut self) -> TaskIx {
+        let known = u32::try_from(self.observer.tasks.len()).unwrap_or(0);
+        TaskIx(self.rng.below32(known + 1))
+    }
+
+    /// Nothing is under way: somebody is needed. Says whether somebody came.
+    pub(super) fn ask_people(&mut self) -> Result<bool, Violation> {
+        if !self.run.idle() {
+            return broken(
+                "ends-or-waits",
+                format!("{:?}, and nothing will ever happen", self.run.state()),
+            )
+            .map(|()| false);
+        }
+        let waits = self.run.waits();
+        let Some(wait) = self.rng.pick(&waits).cloned() else {
+            return broken("ends-or-waits", "idle, and it waits for nothing").map(|()| false);
+        };
+        let event = match wait {
+            Wait::Resume => Event::Resumed,
+            Wait::Dispatch => Event::DispatchRequested,
+            Wait::Verify => Event::VerifyRequested,
+            Wait::Decision { task } => Event::RetryRequested {
+                tasks: self.run.find(&task).into_iter().collect(),
+            },
+            Wait::Retry { .. } => {
+                return broken(
+                    "ends-or-waits",
+                    "it waits for a retry whose timer is not armed",
+                )
+                .map(|()| false);
+            }
+            Wait::Signal { until: Some(_), .. } => {
+                return broken(
+                    "ends-or-waits",
+                    "it waits for a signal whose timer is not armed",
+                )
+                .map(|()| false);
+            }
+            // Nobody can help yet: approvals and signals are not events so far.
+            Wait::PlanApproval | Wait::Approval { .. } | Wait::Signal { .. } => {
+                if self.rng.below(2) == 0 {
+                    return Ok(false);
+                }
+                Event::CancelRequested {
+                    reason: "nobody came".to_owned(),
+                }
+            }
+        };
+        if !self.offer(event.clone())? {
+            return broken(
+                "ends-or-waits",
+                format!("it waits for {event:?} and refuses it"),
+            )
+            .map(|()| false);
+        }
+        Ok(true)
+    }
+
+    /// An event that is late, repeated, or makes no sense. It may be possible all the same, by chance.
+    pub(super) fn nonsense(&mut self) -> Event {
+        if self.rng.below(2) == 0
+            && let Some(event) = self.rng.clone().pick(&self.stale).cloned()
+        {
+            self.rng.next();
+            return event;
+        }
+        let task = self.some_task();
+        let gate = GateIx(self.rng.below32(4));
+        let current = self.observer.fact(task).map_or(0, |fact| fact.attempt);
+        let attempt =
+            AttemptNo((current + self.rng.below32(3)).saturating_sub(self.rng.below32(2)));
+        let took = Millis(1);
+        match self.rng.below(13) {
+            0 => Event::PlanningStarted,
+            1 => self.frozen(),
+            2 => Event::PlannerFailed {
+                planner: None,
+                message: "late".to_owned(),
+            },
+            3 => Event::AttemptStarted { task, attempt },
+            4 => Event::AttemptEnded {
+                task,
+                attempt,
+                end: self.end(task),
+                took,
+            },
+            5 => Event::GateStarted { gate, attempt },
+            6 => Event::GateEnded {
+                gate,
+                attempt,
+                end: self.gate_end(),
+                took,
+            },
+            7 => Event::TaskEvaluated {
+                task,
+                evaluated: if self.rng.below(2) == 0 {
+                    Evaluated::Skip
+                } else {
+                    self.evaluated(task)
+                },
+            },
+            8 => Event::TimerFired {
+                timer: match self.rng.below(3) {
+                    0 => Timer::Run,
+                    1 => Timer::Wait(task),
+                    _ => Timer::Retry(task),
+                },
+            },
+            9 => Event::VerifyRequested,
+            10 => self.retry(),
+            11 if self.run.state() != RunState::Draft => Event::DispatchRequested,
+            _ => self
+                .journal
+                .first()
+                .map_or(Event::Resumed, |(_, event)| event.clone()),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The promises of the engine in simulated worlds, and proof that the observer can see them broken.
+
+use sandgate_testkit::{Crash, Lie, Rng, Script, Tally, Violation, World, plan_of};
+use std::{
+    collections::BTreeSet,
+    env,
+    path::{Path, PathBuf},
+    thread,
+};
+
+/// Seeds without `SANDGATE_SEEDS`: what fits into a few seconds on two cores.
+const SEEDS: u64 = 2_000;
+
+fn seeds() -> u64 {
+    env::var("SANDGATE_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(SEEDS)
+}
+
+fn failing() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/failing")
+}
+
+/// Lives through a world; a broken promise leaves its events in a file.
+fn live(mut world: World, name: &str) -> Tally {
+    match world.live() {
+        Ok(tally) => tally,
+        Err(violation) => {
+            let path = failing().join(format!("{name}.jsonl"));
+            world.sequence(violation.to_string()).write(&path).unwrap();
+            panic!(
+                "{name}: {violation}\nstep through it: cargo run -p sandgate-testkit --bin sandgate-replay -- {}",
+                path.display()
+            );
+        }
+    }
+}
+
+fn in_two(seeds: u64, one: impl Fn(u64) -> Tally + Sync) -> Vec<Tally> {
+    thread::scope(|scope| {
+        let half = |odd: u64| {
+            let one = &one;
+            scope.spawn(move || {
+                (0..seeds)
+                    .filter(|s| s % 2 == odd)
+                    .map(one)
+                    .collect::<Vec<_>>()
+            })
+        };
+        let (even, odd) = (half(0), half(1));
+        let mut all = even.join().unwrap();
+        all.extend(odd.join().unwrap());
+        all
+    })
+}
+
+#[test]
+fn every_promise_holds_in_every_world() {
+    let all = in_two(seeds(), |seed| {
+        live(World::of(seed), &format!("seed-{seed}"))
+    });
+    let sum = |of: fn(&Tally) -> usize| all.iter().map(of).sum::<usize>();
+    let states: BTreeSet<_> = all.iter().filter_map(|tally| tally.state).collect();
+    println!(
+        "{} worlds: {} events, {} refused, {} crashes, {} retries, ends {states:?}",
+        all.len(),
+        sum(|t| t.events),
+        sum(|t| t.refused),
+        sum(|t| t.crashes),
+        sum(|t| t.retries),
+    );
+    assert!(sum(|t| t.crashes) > all.len() / 4, "crashes happen");
+    assert!(sum(|t| t.refused) > all.len(), "nonsense is refused");
+    assert!(sum(|t| t.retries) > all.len() / 10, "people retry");
+    assert!(
+        states.len() >= 5,
+        "runs end, and wait, in many ways: {states:?}"
+    );
+}
+
+#[test]
+fn a_crash_at_every_journal_write_changes_no_promise() {
+    in_two(40, |seed| {
+        let script = Script {
+            crash: Crash::Never,
+            nonsense: 0,
+            ..Script::of(&mut Rng::new(!seed))
+        };
+        let world = |crash| World::new(plan_of(seed), Script { crash, ..script }, seed);
+        let whole = live(world(Crash::Never), &format!("crash-{seed}-never"));
+        for at in 0..whole.events {
+            live(
+                world(Crash::Before(at)),
+                &format!("crash-{seed}-before-{at}"),
+            );
+            live(world(Crash::After(at)), &format!("crash-{seed}-after-{at}"));
+        }
+        whole
+    });
+}
+
+#[test]
+fn a_calm_world_verifies_every_plan_that_needs_nobody() {
+    let mut verified = 0;
+    for seed in 0..200 {
+        let plan = plan_of(seed);
+        let needs_somebody = plan.review
+            || plan.timeout.is_some()
+            || plan.tasks.iter().any(|task| {
+                task.approval_before
+                    || task.approval_after
+                    || task.when.is_some()
+                    || task.for_each.is_some()
+                    || task.consumes.iter().any(|a| a.name.as_str() == "missing")
+                    || matches!(task.work, sandgate_model::TaskWork::Wait(_))
+            });
+        if !needs_somebody {
+            let tally = live(
+                World::new(plan, Script::calm(), seed),
+                &format!("calm-{seed}"),
+            );
+            assert_eq!(
+                tally.state,
+                Some(sandgate_engine::RunState::Verified),
+                "seed {seed}"
+            );
+            verified += 1;
+        }
+    }
+    assert!(verified > 30, "{verified} plans were simple enough");
+}
+
+/// The promises that break in the first worlds with this lie.
+fn broken_by(lie: Lie) -> BTreeSet<&'static str> {
+    let of = |seed| -> Option<Violation> { World::of(seed).with_lie(lie).live().err() };
+    (0..400)
+        .filter_map(of)
+        .map(|violation| violation.invariant)
+        .collect()
+}
+
+#[test]
+fn every_lie_is_found_out() {
+    let cases: &[(Lie, &str)] = &[
+        (Lie::Needs, "dependency-order"),
+        (Lie::Artifacts, "dependency-order"),
+        (Lie::Slots, "concurrency"),
+        (Lie::Sessions, "sessions"),
+        (Lie::Attempts, "retry-limit"),
+        (Lie::Priorities, "order-of-starts"),
+        (Lie::Tiers, "tiers"),
+        (Lie::Repeatable, "unknown-ends"),
+        (Lie::Cancel, "cancel-wins"),
+        (Lie::Pause, "pause"),
+        (Lie::Gates, "gates-fail-closed"),
+        (Lie::Success, "attempts-are-final"),
+        (Lie::Failure, "attempts-are-final"),
+        (Lie::Memory, "finished-stays"),
+        (Lie::Idleness, "ends-or-waits"),
+        (Lie::Clock, "replay"),
+        (Lie::Snapshot, "snapshot"),
+        (Lie::Refusal, "illegal-changes-nothing"),
+    ];
+    for (lie, promise) in cases {
+        let broken = broken_by(*lie);
+        assert!(
+            broken.contains(promise),
+            "{lie:?} should break `{promise}`, broke {broken:?}"
+        );
+    }
+}
