@@ -1,0 +1,81 @@
+//! What a person sees while runs are driven. Follows the runs with the engine's own state, so that what is said to
+//! wait, and why, is what the engine says. Must not ask, decide or delay anything: notices come after the fact.
+
+mod live;
+mod plain;
+mod tracker;
+
+pub(crate) use live::Live;
+pub(crate) use plain::{JsonLines, Plain};
+pub(crate) use tracker::Tracker;
+
+use crate::ui::Ui;
+use sandgate_driver::Notice;
+use sandgate_engine::Run;
+
+/// Whoever is told what happens.
+pub(crate) enum Progress {
+    /// Nobody.
+    Quiet,
+    /// A pipe or a file: plain lines.
+    Plain(Plain),
+    /// A program: JSON Lines.
+    Json(JsonLines),
+    /// A person at a terminal.
+    Live(Live),
+}
+
+impl Progress {
+    /// What fits standard error and the user's wish.
+    pub(crate) fn new(ui: &Ui) -> Self {
+        match () {
+            () if ui.quiet => Self::Quiet,
+            () if ui.json() => Self::Json(JsonLines),
+            () if ui.err_terminal && live::possible() => Self::Live(Live::start(ui.err.clone())),
+            () => Self::Plain(Plain::new(ui.err.clone())),
+        }
+    }
+
+    /// Takes note of a run as it is before the first notice about it.
+    pub(crate) fn know(&mut self, run: Run) {
+        match self {
+            Self::Quiet | Self::Json(_) => {}
+            Self::Plain(plain) => plain.know(run),
+            Self::Live(live) => live.know(run),
+        }
+    }
+
+    /// Tells it.
+    pub(crate) fn notice(&mut self, notice: &Notice) {
+        match self {
+            Self::Quiet => {}
+            Self::Plain(plain) => plain.notice(notice),
+            Self::Json(json) => json.notice(notice),
+            Self::Live(live) => live.notice(notice),
+        }
+    }
+
+    /// Says something of the host's own in between.
+    pub(crate) fn note(&self, ui: &Ui, text: &str) {
+        match self {
+            Self::Live(live) => live.note(text),
+            Self::Quiet | Self::Plain(_) | Self::Json(_) => ui.note(text),
+        }
+    }
+
+    /// Says something of the host's own, where people read.
+    pub(crate) fn say(&self, text: &str) {
+        match self {
+            Self::Quiet | Self::Json(_) => {}
+            Self::Plain(_) => crate::ui::stderr(&format!("{text}\n")),
+            Self::Live(live) => live.note(text),
+        }
+    }
+
+    /// Leaves the terminal clean. Nothing is shown after this.
+    pub(crate) fn finish(self) {
+        if let Self::Live(live) = self {
+            live.finish();
+        }
+    }
+}
