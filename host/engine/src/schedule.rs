@@ -61,7 +61,8 @@ struct Pinned {
 /// See the module.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Schedule {
-    counts: BTreeMap<TaskState, u32>,
+    /// Tasks per state, by the state's place in its enum.
+    counts: [u32; 8],
     good: u32,
     heads: BTreeSet<Key>,
     sessions: Vec<Pinned>,
@@ -91,7 +92,7 @@ impl Schedule {
 
     /// How many tasks, instances included, are in this state.
     pub(crate) fn count(&self, state: TaskState) -> u32 {
-        self.counts.get(&state).copied().unwrap_or(0)
+        self.counts.get(state as usize).copied().unwrap_or(0)
     }
 
     /// Tasks that have not ended.
@@ -117,7 +118,7 @@ impl Schedule {
     }
 
     pub(crate) fn leave(&mut self, key: Key, session: Option<u32>, phase: Phase) {
-        if let Some(count) = self.counts.get_mut(&phase.state()) {
+        if let Some(count) = self.counts.get_mut(phase.state() as usize) {
             *count = count.saturating_sub(1);
         }
         self.good -= u32::from(phase.good());
@@ -153,7 +154,9 @@ impl Schedule {
     }
 
     pub(crate) fn join(&mut self, key: Key, session: Option<u32>, phase: Phase) {
-        *self.counts.entry(phase.state()).or_default() += 1;
+        if let Some(count) = self.counts.get_mut(phase.state() as usize) {
+            *count += 1;
+        }
         self.good += u32::from(phase.good());
         match phase {
             Phase::Ready => self.ready(key, session),
