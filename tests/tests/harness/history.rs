@@ -12,7 +12,11 @@ pub(crate) struct History {
 impl Project {
     /// The ids of all runs, as `sandgate runs` lists them.
     pub(crate) fn runs(&self) -> Vec<String> {
-        let listed = self.run(&["runs", "--format", "json"]).expect(0);
+        let listed = self.run(&["runs", "--format", "json"]);
+        if listed.code() != 0 && listed.stderr.contains("nothing has run") {
+            return Vec::new();
+        }
+        let listed = listed.expect(0);
         let mut ids = Vec::new();
         for line in listed.stdout.lines() {
             if let Ok(value) = serde_json::from_str::<Value>(line) {

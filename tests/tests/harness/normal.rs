@@ -30,7 +30,14 @@ fn line(text: &str) -> String {
                     rest = after;
                 }
                 None => {
-                    out.push_str(placeholder(word).unwrap_or(word));
+                    let known = placeholder(word);
+                    // `2026-11-21 12:01:03` is one moment.
+                    if known == Some("CLOCK") && ends_with_day(&out) {
+                        out.truncate(out.len() - "2026-11-21 ".len());
+                        out.push_str("DATE");
+                    } else {
+                        out.push_str(known.unwrap_or(word));
+                    }
                     out.push_str(tail);
                     rest = after;
                 }
@@ -49,6 +56,20 @@ fn line(text: &str) -> String {
         }
     }
     out
+}
+
+fn ends_with_day(text: &str) -> bool {
+    let word = text.strip_suffix(' ').and_then(|t| t.rsplit(' ').next());
+    word.is_some_and(|w| {
+        let shape = |(n, b): (usize, u8)| {
+            if n == 4 || n == 7 {
+                b == b'-'
+            } else {
+                b.is_ascii_digit()
+            }
+        };
+        w.len() == 10 && w.bytes().enumerate().all(shape)
+    })
 }
 
 fn placeholder(word: &str) -> Option<&'static str> {
@@ -113,6 +134,10 @@ fn what_differs_from_run_to_run_is_replaced() {
     check("took 1.25 s, then 1m02s", "took TIME, then TIME");
     check("at 2026-02-11T10:20:30.123Z", "at DATE");
     check("10:20:30 started", "CLOCK started");
+    check(
+        "created  2026-11-21 12:01:03, took 1.2s",
+        "created  DATE, took TIME",
+    );
     // What is not from this run stays.
     check(
         "seen on 2026-02-11 for 1049 euros",
