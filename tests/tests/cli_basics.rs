@@ -285,11 +285,6 @@ config = { artifact = "one.text", must_match = ["\\d+"] }
 #[test]
 fn a_failing_gate_is_3() {
     let project = Project::fake(GATED);
-    let project_file = std::fs::read_to_string(project.dir().join("sandgate.toml")).unwrap();
-    project.write(
-        "sandgate.toml",
-        format!("{project_file}text-rules = \"builtin:gate-text-rules\"\n"),
-    );
     project.run(&["run", "w.toml"]).expect(3);
     let summary = project.summary(&project.only_run());
     assert!(mentions(&summary, "fail"), "{summary:#}");
