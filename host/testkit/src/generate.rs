@@ -43,10 +43,10 @@ fn sometimes(weight: f64) -> impl Strategy<Value = bool> {
 
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
-        60 => Just(Kind::Agent),
+        200 => Just(Kind::Agent),
         1 => Just(Kind::ApprovalBefore),
         1 => Just(Kind::ApprovalAfter),
-        3 => (0u64..20_000).prop_map(|timeout| Kind::Wait(Some(timeout))),
+        4 => (0u64..20_000).prop_map(|timeout| Kind::Wait(Some(timeout))),
         1 => Just(Kind::Wait(None)),
     ]
 }
@@ -95,14 +95,14 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
 
 /// Any plan.
 pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
-    let size = prop_oneof![4 => 0usize..8, 4 => 4usize..20, 1 => 20usize..41];
+    let size = prop_oneof![2 => 0usize..8, 4 => 6usize..20, 3 => 20usize..41];
     let tasks = size.prop_flat_map(|n| prop::collection::vec(raw_task(), n));
     let gates = prop::collection::vec(0u32..3, 0..4);
     let rest = (
         1u32..7,
-        any::<bool>(),
-        prop::option::weighted(0.2, 1000u64..60_000),
-        sometimes(0.05),
+        sometimes(0.3),
+        prop::option::weighted(0.1, 1000u64..60_000),
+        sometimes(0.03),
     );
     (tasks, gates, rest).prop_map(|(raw, tiers, (concurrency, stop, timeout, review))| {
         let mut plan = Plan::clone(&crate::PlanBuilder::new().concurrency(concurrency).build());

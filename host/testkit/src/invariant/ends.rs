@@ -193,3 +193,30 @@ impl Counts for Run {
             && !(summary.partial && self.outcome() == Some(Outcome::Verified))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{PlanBuilder, Script, TaskBuilder, World};
+    use sandgate_engine::TaskState;
+
+    #[test]
+    fn an_outcome_that_is_not_that_of_the_tasks_is_seen() {
+        let plan = PlanBuilder::new()
+            .task(TaskBuilder::new("a"))
+            .task(TaskBuilder::new("b"))
+            .build();
+        let mut world = World::new(plan, Script::calm(), 0);
+        world.live().unwrap();
+        let (run, mut observer) = (world.run().clone(), world.observer().clone());
+        assert_eq!(observer.invariant_outcome(&run), Ok(()));
+        for state in [TaskState::Failed, TaskState::Cancelled, TaskState::Lost] {
+            observer.tasks[1].state = state;
+            assert!(observer.invariant_outcome(&run).is_err(), "{state:?}");
+        }
+        observer.tasks.pop();
+        assert!(
+            observer.invariant_outcome(&run).is_err(),
+            "a task is missing"
+        );
+    }
+}

@@ -109,11 +109,11 @@ impl World {
         let planned = self.plan.task(ix);
         let when = planned.is_some_and(|task| task.when.is_some());
         let for_each = planned.is_some_and(|task| task.for_each.is_some());
-        match self.rng.below(10) {
+        match self.rng.below(20) {
             0 => Evaluated::Failed {
                 message: "no such field".to_owned(),
             },
-            1..4 if when => Evaluated::Skip,
+            1..5 if when => Evaluated::Skip,
             _ if for_each => Evaluated::Each {
                 items: (0..self.rng.below(5))
                     .map(|n| Payload::Inline(json!(n)))

@@ -39,6 +39,10 @@ pub enum Lie {
     Memory,
     /// Attempts are forgotten: `ends-or-waits`.
     Idleness,
+    /// Commands are not passed on to the observer: `commands`.
+    Silence,
+    /// The observer takes the end of an attempt for a pause: `no-owner-is-left`.
+    Orphan,
     /// The replay sees another clock: `replay`.
     Clock,
     /// The wrong state is taken for the snapshot: `snapshot`.

@@ -90,14 +90,14 @@ impl Script {
             u32::try_from(level).unwrap_or(0)
         };
         Self {
-            failure: chance(400),
+            failure: chance(300),
             permanent: chance(200),
             incomplete: chance(60),
             gate: chance(300),
             planner: chance(300),
-            people: chance(120),
+            people: chance(100),
             cancel: chance(150),
-            nonsense: chance(400),
+            nonsense: chance(300),
             crash: match chance(80) {
                 0 => Crash::Never,
                 chance => Crash::Sometimes(chance),
@@ -191,10 +191,11 @@ impl World {
         Self::new(crate::plan_of(seed), script, seed)
     }
 
-    /// Deceives the engine, so that a promise has to break: how the observer is tested.
+    /// Deceives the engine, so that this promise has to break: how the observer is tested.
     #[must_use]
-    pub fn with_lie(mut self, lie: Lie) -> Self {
+    pub fn with_lie(mut self, lie: Lie, promise: &'static str) -> Self {
         self.lie = Some(lie);
+        self.observer = self.observer.only(promise);
         self
     }
 
@@ -202,6 +203,12 @@ impl World {
     #[must_use]
     pub fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// Who looks on.
+    #[must_use]
+    pub fn observer(&self) -> &Observer {
+        &self.observer
     }
 
     /// What happened so far, to be kept because of `why`.
@@ -248,7 +255,7 @@ impl World {
                 break;
             }
         }
-        self.invariant_ends_or_waits()?;
+        self.observer.report(self.invariant_ends_or_waits())?;
         self.tally.state = Some(self.run.state());
         Ok(self.tally)
     }
@@ -276,8 +283,8 @@ impl World {
                 Start::Gate { gate, attempt } => Event::GateStarted { gate, attempt },
             };
             if !self.take(&event)? {
-                return broken("next-start", format!("{event:?} was proposed and refused"))
-                    .map(|()| taken);
+                let refused = broken("next-start", format!("{event:?} was proposed and refused"));
+                return self.observer.report(refused).map(|()| taken);
             }
             if self.journal.len() > EVENTS_MAX {
                 break;
@@ -295,10 +302,14 @@ impl World {
         let commands = match stepped {
             Ok(commands) if self.lie == Some(Lie::Refusal) && matches!(event, Event::Paused) => {
                 drop(commands);
-                return self.refused(event).map(|()| false);
+                let refused = self.refused(event);
+                return self.observer.report(refused).map(|()| false);
             }
             Ok(commands) => commands,
-            Err(_) => return self.refused(event).map(|()| false),
+            Err(_) => {
+                let refused = self.refused(event);
+                return self.observer.report(refused).map(|()| false);
+            }
         };
         let write = self.writes;
         self.writes += 1;
@@ -317,9 +328,18 @@ impl World {
         if let Some(told) = told {
             self.journal.push((self.now, told));
         }
-        self.observer.observe(event, &commands, &self.run)?;
-        self.invariant_replay()?;
-        self.invariant_snapshot()?;
+        let seen: &[Command] = if self.lie == Some(Lie::Silence) {
+            &[]
+        } else {
+            &commands
+        };
+        let orphan = self.lie == Some(Lie::Orphan) && matches!(event, Event::AttemptEnded { .. });
+        let heard = if orphan { &Event::Paused } else { event };
+        self.observer.observe(heard, seen, &self.run)?;
+        let replayed = self.invariant_replay();
+        self.observer.report(replayed)?;
+        let restored = self.invariant_snapshot();
+        self.observer.report(restored)?;
         if after {
             self.crash()?;
         } else {

@@ -5,6 +5,8 @@ use crate::{Violation, invariant::broken};
 use sandgate_engine::{Evaluated, Event, RunState, Timer, Wait};
 use sandgate_model::{AttemptNo, GateIx, Millis, TaskIx};
 
+const NAME: &str = "ends-or-waits";
+
 impl World {
     /// Something a person may want at any moment.
     pub(super) fn whim(&mut self) -> Event {
@@ -42,56 +44,47 @@ impl World {
 
     /// Nothing is under way: somebody is needed. Says whether somebody came.
     pub(super) fn ask_people(&mut self) -> Result<bool, Violation> {
+        let event = match self.asked() {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(false),
+            Err(violation) => return self.observer.report(Err(violation)).map(|()| false),
+        };
+        let taken = self.offer(event.clone())?;
+        if !taken {
+            let refused = broken(NAME, format!("it waits for {event:?} and refuses it"));
+            self.observer.report(refused)?;
+        }
+        Ok(taken)
+    }
+
+    /// What somebody does who is needed; `None`: nobody comes.
+    fn asked(&mut self) -> Result<Option<Event>, Violation> {
+        let none = |what: &str| broken(NAME, what).map(|()| None);
         if !self.run.idle() {
-            return broken(
-                "ends-or-waits",
-                format!("{:?}, and nothing will ever happen", self.run.state()),
-            )
-            .map(|()| false);
+            return none("it is not idle, and nothing will ever happen");
         }
         let waits = self.run.waits();
-        let Some(wait) = self.rng.pick(&waits).cloned() else {
-            return broken("ends-or-waits", "idle, and it waits for nothing").map(|()| false);
-        };
-        let event = match wait {
-            Wait::Resume => Event::Resumed,
-            Wait::Dispatch => Event::DispatchRequested,
-            Wait::Verify => Event::VerifyRequested,
-            Wait::Decision { task } => Event::RetryRequested {
+        Ok(Some(match self.rng.pick(&waits).cloned() {
+            None => return none("it is idle, and it waits for nothing"),
+            Some(Wait::Resume) => Event::Resumed,
+            Some(Wait::Dispatch) => Event::DispatchRequested,
+            Some(Wait::Verify) => Event::VerifyRequested,
+            Some(Wait::Decision { task }) => Event::RetryRequested {
                 tasks: self.run.find(&task).into_iter().collect(),
             },
-            Wait::Retry { .. } => {
-                return broken(
-                    "ends-or-waits",
-                    "it waits for a retry whose timer is not armed",
-                )
-                .map(|()| false);
-            }
-            Wait::Signal { until: Some(_), .. } => {
-                return broken(
-                    "ends-or-waits",
-                    "it waits for a signal whose timer is not armed",
-                )
-                .map(|()| false);
+            Some(Wait::Retry { .. } | Wait::Signal { until: Some(_), .. }) => {
+                return none("it waits for a timer that is not armed");
             }
             // Nobody can help yet: approvals and signals are not events so far.
-            Wait::PlanApproval | Wait::Approval { .. } | Wait::Signal { .. } => {
+            Some(Wait::PlanApproval | Wait::Approval { .. } | Wait::Signal { .. }) => {
                 if self.rng.below(2) == 0 {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 Event::CancelRequested {
                     reason: "nobody came".to_owned(),
                 }
             }
-        };
-        if !self.offer(event.clone())? {
-            return broken(
-                "ends-or-waits",
-                format!("it waits for {event:?} and refuses it"),
-            )
-            .map(|()| false);
-        }
-        Ok(true)
+        }))
     }
 
     /// An event that is late, repeated, or makes no sense. It may be possible all the same, by chance.

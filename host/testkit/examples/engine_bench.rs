@@ -1,0 +1,155 @@
+//! What the engine costs, without sandbox, journal or anything else: events per second, and whether a task of a
+//! large plan costs more than one of a small plan.
+//!
+//! `cargo run --release -p sandgate-testkit --example engine_bench`
+
+use sandgate_engine::{Event, Run, RunState, Start, Steps};
+use sandgate_model::{AttemptEnd, Digest, Millis, Moment, Payload, Plan, TaskOutput};
+use sandgate_testkit::{chain, created, fan, layered, run_id};
+use serde_json::Value;
+use std::{
+    collections::VecDeque,
+    error::Error,
+    fs,
+    io::{self, Write},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Each graph is run so often, and the fastest counts: what disturbs a run only makes it slower.
+const ROUNDS: usize = 5;
+
+struct Figures {
+    freeze: Duration,
+    run: Duration,
+    events: u32,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{:<26} {:>8} {:>9} {:>12} {:>9} {:>9} {:>10}",
+        "graph", "tasks", "events", "events/s", "µs/event", "µs/task", "freeze ms"
+    )?;
+    let mut ratios = Vec::new();
+    let families: [(&str, Vec<Arc<Plan>>); 3] = [
+        (
+            "fan-out 1 -> N -> 1",
+            [100, 1_000, 10_000, 100_000].map(|n| fan(n, 40)).to_vec(),
+        ),
+        ("chain", [100, 1_000, 100_000].map(chain).to_vec()),
+        (
+            "layers of 100, 3 needs",
+            [10, 100, 1_000]
+                .map(|layers| layered(layers, 100, 3, 40, 7))
+                .to_vec(),
+        ),
+    ];
+    for (name, plans) in families {
+        let mut costs = Vec::new();
+        for plan in plans {
+            let best = best_of(&plan)?;
+            let tasks = plan.tasks.len();
+            let micros = best.run.as_secs_f64() * 1e6;
+            let per_task = micros / tasks as f64;
+            writeln!(
+                out,
+                "{name:<26} {tasks:>8} {:>9} {:>12.0} {:>9.2} {per_task:>9.2} {:>10.1}",
+                best.events,
+                f64::from(best.events) / best.run.as_secs_f64(),
+                micros / f64::from(best.events),
+                best.freeze.as_secs_f64() * 1e3,
+            )?;
+            costs.push(per_task);
+        }
+        if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
+            ratios.push((name, last / first));
+        }
+    }
+    writeln!(out)?;
+    for (name, ratio) in ratios {
+        writeln!(
+            out,
+            "{name}: a task of the largest costs {ratio:.2} times one of the smallest"
+        )?;
+    }
+    if let Some(peak) = peak() {
+        writeln!(out, "peak memory of this process, plans included: {peak}")?;
+    }
+    Ok(())
+}
+
+fn best_of(plan: &Arc<Plan>) -> Result<Figures, Box<dyn Error>> {
+    let mut best: Option<Figures> = None;
+    for _ in 0..ROUNDS {
+        let figures = once(plan)?;
+        if best.as_ref().is_none_or(|best| figures.run < best.run) {
+            best = Some(figures);
+        }
+    }
+    best.ok_or_else(|| "no rounds".into())
+}
+
+/// From the frozen plan to the verified run, as the driver steps it: fill the slots, end the oldest attempt.
+fn once(plan: &Arc<Plan>) -> Result<Figures, Box<dyn Error>> {
+    let steps = Steps {
+        dispatch: true,
+        verify: true,
+    };
+    let at = Moment(1_700_000_000_000);
+    let (mut run, _) = Run::create(run_id(1), at, &created(steps, &[]))?;
+    run.step(at, &Event::PlanningStarted)?;
+    let frozen = Event::PlanFrozen {
+        digest: Digest::of(b"plan"),
+        plan: Arc::clone(plan),
+    };
+    let begin = Instant::now();
+    run.step(at, &frozen)?;
+    let freeze = begin.elapsed();
+
+    let mut events = 0;
+    let mut running = VecDeque::new();
+    let begin = Instant::now();
+    loop {
+        while let Some(Start::Attempt { task, attempt }) = run.next_start() {
+            run.step(at, &Event::AttemptStarted { task, attempt })?;
+            events += 1;
+            running.push_back((task, attempt));
+        }
+        let Some((task, attempt)) = running.pop_front() else {
+            break;
+        };
+        let end = AttemptEnd::Output(TaskOutput {
+            output: Payload::Inline(Value::Null),
+            artifacts: Vec::new(),
+            charges: Vec::new(),
+        });
+        let took = Millis(1);
+        run.step(
+            at,
+            &Event::AttemptEnded {
+                task,
+                attempt,
+                end,
+                took,
+            },
+        )?;
+        events += 1;
+    }
+    let elapsed = begin.elapsed();
+    if run.state() != RunState::Verified {
+        return Err(format!("the run is {:?}", run.state()).into());
+    }
+    Ok(Figures {
+        freeze,
+        run: elapsed,
+        events,
+    })
+}
+
+fn peak() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
