@@ -115,8 +115,15 @@ fn until_it_ends(project: &Project, dice: &mut Dice, whole: Duration) -> u32 {
         // What was said to be done is in the journal.
         if let Some(run) = project.runs().first() {
             let events = project.run(&["events", run]).expect(0).stdout;
-            for said in killed.stdout.lines().filter(|l| l.contains("succeeded")) {
-                assert!(events.contains("succeeded"), "{said}: not in\n{events}");
+            for line in killed.stderr.lines() {
+                let before = line.split(" succeeded").next().filter(|b| *b != line);
+                if let Some(task) = before.and_then(|b| b.rsplit(' ').next()) {
+                    let said = format!("{task} succeeded");
+                    assert!(
+                        events.contains(&said),
+                        "`{line}` was said and is not in\n{events}"
+                    );
+                }
             }
         }
     }
