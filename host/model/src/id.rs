@@ -27,6 +27,12 @@ impl RunId {
         self.0.as_bytes()
     }
 
+    /// The id of 16 bytes, big endian: what [`as_bytes`](Self::as_bytes) gave.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
     /// The last 8 digits, for people: the random end, since the beginning is the time.
     #[must_use]
     pub fn short(&self) -> String {
