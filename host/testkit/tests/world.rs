@@ -1,4 +1,5 @@
 //! The promises of the engine in simulated worlds, and proof that the observer can see them broken.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use proptest::prelude::*;
 use sandgate_testkit::{Crash, Lie, Rng, Script, Tally, World, plan, plan_of};

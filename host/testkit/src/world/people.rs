@@ -92,7 +92,7 @@ impl World {
         if self.rng.below(2) == 0
             && let Some(event) = self.rng.clone().pick(&self.stale).cloned()
         {
-            self.rng.next();
+            self.rng.any();
             return event;
         }
         let task = self.some_task();

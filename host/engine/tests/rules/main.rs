@@ -1,0 +1,18 @@
+//! The rules of SPEC section 3, each by an example that a person can follow. What must hold for every plan and
+//! every order of events is checked by the worlds of `testkit`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test"
+)]
+
+mod attempts;
+mod cancel;
+mod expand;
+mod gates;
+mod host;
+mod planning;
+mod play;
+mod retry;
+mod summary;

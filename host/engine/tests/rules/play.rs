@@ -1,0 +1,205 @@
+//! A run that a test drives by the names of its tasks.
+
+use sandgate_engine::{Command, Event, GateEnd, Run, RunState, Start, Steps, TaskState, TaskView};
+use sandgate_model::{
+    Artifact, AttemptEnd, AttemptNo, Check, Digest, FailureClass, GateIx, Millis, Moment, Payload,
+    Plan, TaskIx, TaskOutput, Verdict,
+};
+use sandgate_testkit::{created, run_id};
+use serde_json::json;
+use std::sync::Arc;
+
+pub(crate) const BOTH: Steps = Steps {
+    dispatch: true,
+    verify: true,
+};
+
+pub(crate) struct Play {
+    pub(crate) run: Run,
+    pub(crate) now: u64,
+}
+
+impl Play {
+    /// A draft.
+    pub(crate) fn draft(steps: Steps, planners: &[&str]) -> Self {
+        let (run, commands) = Run::create(run_id(1), Moment(0), &created(steps, planners)).unwrap();
+        assert_eq!(commands, []);
+        Self { run, now: 0 }
+    }
+
+    /// A run whose plan is frozen; dispatched unless something holds it back.
+    pub(crate) fn with(steps: Steps, plan: Arc<Plan>) -> (Self, Vec<Command>) {
+        let mut play = Self::draft(steps, &[]);
+        play.must(Event::PlanningStarted);
+        let commands = play.must(frozen(plan));
+        (play, commands)
+    }
+
+    pub(crate) fn of(plan: Arc<Plan>) -> Self {
+        Self::with(BOTH, plan).0
+    }
+
+    pub(crate) fn must(&mut self, event: Event) -> Vec<Command> {
+        self.now += 1;
+        let kind = event.kind();
+        self.run
+            .step(Moment(self.now), &event)
+            .unwrap_or_else(|e| panic!("{kind}: {e}"))
+    }
+
+    /// The event is refused and changes nothing; gives the reason.
+    pub(crate) fn refuses(&mut self, event: Event) -> String {
+        let before = self.run.clone();
+        let illegal = self.run.step(Moment(self.now), &event).unwrap_err();
+        assert_eq!(self.run, before, "a refused event left a trace");
+        assert_eq!(
+            (illegal.state, illegal.event),
+            (before.state(), event.kind())
+        );
+        illegal.why
+    }
+
+    pub(crate) fn ix(&self, id: &str) -> TaskIx {
+        self.run
+            .find(&id.parse().unwrap())
+            .unwrap_or_else(|| panic!("no task {id}"))
+    }
+
+    pub(crate) fn task(&self, id: &str) -> TaskView<'_> {
+        self.run.task(self.ix(id)).unwrap()
+    }
+
+    pub(crate) fn state(&self, id: &str) -> TaskState {
+        self.task(id).state
+    }
+
+    /// The state's word, and the reason's if there is one.
+    pub(crate) fn word(&self, id: &str) -> String {
+        match self.run.blocked(self.ix(id)) {
+            Some(blocked) => format!("{} {}", self.state(id).as_str(), blocked.reason.code()),
+            None => self.state(id).as_str().to_owned(),
+        }
+    }
+
+    pub(crate) fn words(&self, ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| self.word(id)).collect()
+    }
+
+    /// Starts all that may start; gives their names.
+    pub(crate) fn start(&mut self) -> Vec<String> {
+        let mut started = Vec::new();
+        while let Some(start) = self.run.next_start() {
+            let (event, command, name) = match start {
+                Start::Attempt { task, attempt } => (
+                    Event::AttemptStarted { task, attempt },
+                    Command::RunAttempt { task, attempt },
+                    self.run.task(task).unwrap().id.to_string(),
+                ),
+                Start::Gate { gate, attempt } => (
+                    Event::GateStarted { gate, attempt },
+                    Command::RunGate { gate, attempt },
+                    self.run.plan().unwrap().gates[gate.get()].id.to_string(),
+                ),
+            };
+            assert_eq!(self.must(event), [command]);
+            started.push(name);
+        }
+        started
+    }
+
+    pub(crate) fn ended(&self, id: &str, end: AttemptEnd) -> Event {
+        Event::AttemptEnded {
+            task: self.ix(id),
+            attempt: self.task(id).attempt,
+            end,
+            took: Millis(5),
+        }
+    }
+
+    pub(crate) fn ok(&mut self, id: &str) -> Vec<Command> {
+        let event = self.ended(id, output(&[]));
+        self.must(event)
+    }
+
+    pub(crate) fn fail(&mut self, id: &str) -> Vec<Command> {
+        let event = self.ended(id, failure(FailureClass::Plugin));
+        self.must(event)
+    }
+
+    pub(crate) fn end(&mut self, id: &str, end: AttemptEnd) -> Vec<Command> {
+        let event = self.ended(id, end);
+        self.must(event)
+    }
+
+    pub(crate) fn gate(&mut self, gate: u32, end: GateEnd) -> Vec<Command> {
+        let attempt = self.run.gates().nth(gate as usize).unwrap().attempt;
+        self.must(Event::GateEnded {
+            gate: GateIx(gate),
+            attempt,
+            end,
+            took: Millis(7),
+        })
+    }
+
+    pub(crate) fn is(&self, state: RunState) {
+        assert_eq!(self.run.state(), state);
+    }
+
+    pub(crate) fn cancel(&mut self) -> Vec<Command> {
+        self.must(Event::CancelRequested {
+            reason: "enough".to_owned(),
+        })
+    }
+}
+
+pub(crate) fn frozen(plan: Arc<Plan>) -> Event {
+    Event::PlanFrozen {
+        digest: Digest::of(b"plan"),
+        plan,
+    }
+}
+
+pub(crate) fn output(artifacts: &[&str]) -> AttemptEnd {
+    AttemptEnd::Output(TaskOutput {
+        output: Payload::Inline(json!("done")),
+        artifacts: artifacts
+            .iter()
+            .map(|name| Artifact {
+                name: name.parse().unwrap(),
+                digest: Digest::of(name.as_bytes()),
+                size: 1,
+                media_type: "text/plain".to_owned(),
+            })
+            .collect(),
+        charges: Vec::new(),
+    })
+}
+
+pub(crate) fn failure(class: FailureClass) -> AttemptEnd {
+    AttemptEnd::Failed {
+        class,
+        message: "it broke".to_owned(),
+        permanent: false,
+    }
+}
+
+pub(crate) fn checks(verdicts: &[Verdict]) -> GateEnd {
+    GateEnd::Checks {
+        checks: verdicts
+            .iter()
+            .map(|verdict| Check {
+                name: "check".to_owned(),
+                verdict: *verdict,
+                message: String::new(),
+                duration: None,
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn attempt(task: TaskIx, attempt: u32) -> Event {
+    Event::AttemptStarted {
+        task,
+        attempt: AttemptNo(attempt),
+    }
+}
