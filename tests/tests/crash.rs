@@ -125,6 +125,10 @@ fn until_it_ends(project: &Project, dice: &mut Dice, whole: Duration) -> u32 {
                     );
                 }
             }
+            // The kill came after the last commit and before the exit.
+            if project.summary(run)["state"] == "verified" {
+                return kills;
+            }
         }
     }
 }
