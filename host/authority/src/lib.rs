@@ -1,1 +1,16 @@
-//! placeholder
+//! Who may do what. Needs, policies and narrowings go in; grants or refusals come out.
+//!
+//! [`resolve`] is the only place where authority is decided, and this crate is what an auditor reads to know what a
+//! task can touch. It is pure: `clippy.toml` bans files, the environment, clocks and unordered maps, so the same
+//! arguments always give the same grants. It must not parse user files, and it must not enforce anything: the
+//! sandbox does.
+
+mod path;
+mod policy;
+mod refusal;
+mod resolve;
+
+pub use path::{GuestPath, HostPath, PathError, STATE_DIR};
+pub use policy::{FileRule, OperatorCeiling, Origin, Policy, PolicyProblem, RuleField};
+pub use refusal::{Layer, Refusal};
+pub use resolve::{Narrowing, Request, resolve};

@@ -120,6 +120,9 @@ pub struct PlanTask {
     /// Needs a decision before it starts.
     #[serde(default)]
     pub approval_before: bool,
+    /// Needs a decision on its result before its dependents start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval_after: bool,
     /// What it may do.
     #[serde(default)]
     pub grants: Grants,

@@ -1,1 +1,60 @@
-//! placeholder
+//! User files to frozen plans.
+//!
+//! Text with places ([`Source`]) becomes a checked [`Project`] and [`Workflow`]; a workflow, its inputs, a
+//! planner's draft and the plugins at hand ([`Catalog`]) become a frozen [`Plan`](sandgate_model::Plan). Every
+//! mistake on the way is a [`Diagnostic`] with a stable [`Code`], a place and a next step, and all mistakes of a
+//! file are reported at once. A draft is hostile input.
+//!
+//! This crate must not read files, the environment or the clock, and must not print.
+//!
+//! Order of calls: [`read_project`], then [`check`] (with a catalog once the plugins are loaded), then
+//! [`Workflow::bind_inputs`], then, when there is a planner, run it, then [`freeze`]. While a run goes on:
+//! [`references`], [`render_value`], [`eval_condition`], [`eval_list`].
+
+mod catalog;
+mod check;
+mod code;
+mod confuse;
+mod diagnostic;
+mod graph;
+mod inputs;
+mod locator;
+mod lock;
+mod lower;
+mod node;
+mod project;
+mod read;
+mod render;
+mod scalar;
+mod schema;
+mod schema_check;
+mod shape;
+mod source;
+mod structure;
+mod suggest;
+mod template;
+mod workflow;
+
+pub use catalog::{Catalog, CatalogEntry};
+pub use check::check;
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_DIAGNOSTICS, Severity, Subject};
+pub use inputs::Given;
+pub use lock::{LOCK_VERSION, Lock, LockedPlugin};
+pub use lower::{PlanErrors, freeze, plugin_grants};
+pub use project::{
+    FutureRule, Limits, MAX_CONCURRENCY, Operator, OperatorLimits, PluginSource, Project,
+};
+pub use read::{read_lock, read_operator, read_project};
+pub use render::{JsonDiagnostic, JsonPlace, Style};
+pub use schema::{SchemaKind, schema};
+pub use schema_check::{BadSchema, InputSchema, SchemaMismatch, validate_input};
+pub use source::{Located, MAX_SOURCE, Position, Source, Span};
+pub use template::{
+    Context, LIST_MAX, References, RenderError, TEMPLATE_MAX, eval_condition, eval_list,
+    expression_references, references, render_text, render_value, uses_templates,
+};
+pub use workflow::{
+    ApprovalOn, ApprovalRule, DEFAULT_CONCURRENCY, InputDecl, InputType, MAX_TASKS, OnTimeout,
+    PlannerUse, Review, TaskApproval, Workflow, WrittenGate, WrittenTask, WrittenWork,
+};

@@ -1,0 +1,309 @@
+//! Reads a workflow file into values. Reports what concerns one value or one table; what concerns several tasks is
+//! checked later, in `check`.
+
+use super::{open, task::read_task};
+use crate::{
+    ApprovalOn, ApprovalRule, Code, DEFAULT_CONCURRENCY, Diagnostic, Diagnostics, InputDecl,
+    InputType, Located, OnTimeout, PlannerUse, Review, Source, Span, Workflow, WrittenGate,
+    node::{Leaf, Node},
+    read::project::{bad_path, mode},
+    shape::WORKFLOW,
+};
+use sandgate_authority::{GuestPath, Narrowing};
+use sandgate_model::{GateId, OnFailure, PluginName, WorkflowName};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+/// What could be read. When anything was reported, parts may be missing or stand-ins.
+pub(crate) struct Read {
+    pub(crate) workflow: Workflow,
+    /// Ids of tasks that were written but could not be kept. References to them are not reported again.
+    pub(crate) lost: HashSet<String>,
+    /// Inputs that were written but could not be kept.
+    pub(crate) lost_inputs: HashSet<String>,
+    /// The file has syntax errors: nothing that concerns several places can be said.
+    pub(crate) broken: bool,
+}
+
+/// Reads a workflow.
+pub(crate) fn read_workflow(source: &Arc<Source>, out: &mut Diagnostics) -> Option<Read> {
+    let doc = open(source, &WORKFLOW, out)?;
+    let root = doc.root(&WORKFLOW);
+    let mut lost = HashSet::new();
+    let mut tasks = Vec::new();
+    for node in root.tables("task") {
+        match read_task(source, node, out) {
+            Some(task) => tasks.push(task),
+            None => lost.extend(node.text("id").map(|t| t.value.to_owned())),
+        }
+    }
+    let mut inputs = BTreeMap::new();
+    let mut lost_inputs = HashSet::new();
+    for (key, leaf) in root.entries("inputs") {
+        match leaf
+            .table()
+            .and_then(|node| input(source, key.span, node, out))
+        {
+            Some(decl) => {
+                inputs.insert(key.value.to_owned(), decl);
+            }
+            None => {
+                lost_inputs.insert(key.value.to_owned());
+            }
+        }
+    }
+    let stand_in = || WorkflowName::new("workflow").ok();
+    let goal = root
+        .text("goal")
+        .map(|g| Located::new(g.value.to_owned(), g.span));
+    let workflow = Workflow {
+        source: Arc::clone(source),
+        name: root.parsed("name").map(|n| n.value).or_else(stand_in)?,
+        goal: goal.unwrap_or_else(|| Located::new(String::new(), Span::default())),
+        concurrency: root.int("concurrency").unwrap_or(DEFAULT_CONCURRENCY),
+        on_failure: match root.text("on_failure").map(|t| t.value) {
+            Some("stop") => OnFailure::Stop,
+            _ => OnFailure::Continue,
+        },
+        timeout: root.duration("timeout"),
+        inputs,
+        planner: root.table("planner").and_then(planner),
+        tasks,
+        gates: root
+            .tables("gate")
+            .into_iter()
+            .filter_map(|node| gate(source, node, out))
+            .collect(),
+        approvals: root
+            .tables("approval")
+            .into_iter()
+            .filter_map(|node| approval(source, node, out))
+            .collect(),
+    };
+    Some(Read {
+        workflow,
+        lost,
+        lost_inputs,
+        broken: doc.broken,
+    })
+}
+
+fn input(
+    source: &Arc<Source>,
+    key: Span,
+    node: Node<'_>,
+    out: &mut Diagnostics,
+) -> Option<InputDecl> {
+    let kind = node.text("type").and_then(|t| InputType::find(t.value));
+    let default = node.json("default");
+    let allowed: Vec<Value> = node
+        .json("enum")
+        .and_then(|e| e.value.as_array().cloned())
+        .unwrap_or_default();
+    let kind = kind?;
+    let allowed_span = node.get("enum").map(|l| l.span);
+    if let Some(value) = allowed.iter().find(|v| !kind.admits(v)) {
+        out.push(
+            Diagnostic::new(
+                Code::DEFAULT_TYPE,
+                format!(
+                    "`enum` holds {value}, which is not of type `{}`",
+                    kind.as_str()
+                ),
+                source,
+                allowed_span.unwrap_or(key),
+            )
+            .help(format!(
+                "write values of type `{}`, or change the type",
+                kind.as_str()
+            )),
+        );
+    } else if allowed_span.is_some() && allowed.is_empty() {
+        out.push(
+            Diagnostic::new(
+                Code::DEFAULT_NOT_IN_ENUM,
+                "an empty `enum` allows no value",
+                source,
+                allowed_span.unwrap_or(key),
+            )
+            .help("list the allowed values, or leave `enum` out"),
+        );
+    } else if let Some(default) = &default {
+        if !kind.admits(&default.value) {
+            out.push(
+                Diagnostic::new(
+                    Code::DEFAULT_TYPE,
+                    format!("the default is not of type `{}`", kind.as_str()),
+                    source,
+                    default.span,
+                )
+                .label(format!("expected type `{}`", kind.as_str()))
+                .help("change the default or the type"),
+            );
+        } else if !allowed.is_empty() && !allowed.contains(&default.value) {
+            out.push(
+                Diagnostic::new(
+                    Code::DEFAULT_NOT_IN_ENUM,
+                    "the default is not one of the allowed values",
+                    source,
+                    default.span,
+                )
+                .also(source, allowed_span.unwrap_or(key), "allowed values")
+                .help("add it to `enum`, or choose another default"),
+            );
+        }
+    }
+    Some(InputDecl {
+        kind,
+        default: default.map(|d| d.value),
+        description: node.string("description"),
+        allowed,
+        span: key,
+    })
+}
+
+fn planner(node: Node<'_>) -> Option<PlannerUse> {
+    let review = match node.text("review").map(|t| t.value) {
+        None | Some("none") => Review::None,
+        Some("required") => Review::Required,
+        Some(rule) => Review::Rule(rule.to_owned()),
+    };
+    let config = node.json("config");
+    let fallback = node
+        .list("fallback")
+        .iter()
+        .filter_map(Leaf::parsed)
+        .collect();
+    Some(PlannerUse {
+        plugin: node.parsed::<PluginName>("use")?,
+        fallback,
+        review,
+        config_span: config.as_ref().map(|c| c.span),
+        review_span: node.get("review").map(|l| l.span),
+        config: config.map_or(Value::Null, |c| c.value),
+        timeout: node.duration("timeout"),
+    })
+}
+
+fn gate(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<WrittenGate> {
+    let config = node.json("config");
+    let (files, files_span) = narrowing(source, node, out);
+    Some(WrittenGate {
+        id: node.parsed::<GateId>("id")?,
+        plugin: node.parsed::<PluginName>("use")?,
+        config_span: config.as_ref().map(|c| c.span),
+        config: config.map_or(Value::Null, |c| c.value),
+        tier: node.int("tier").unwrap_or(1),
+        timeout: node.duration("timeout"),
+        files,
+        files_span,
+    })
+}
+
+/// The `files` of a task or a gate.
+pub(super) fn narrowing(
+    source: &Arc<Source>,
+    node: Node<'_>,
+    out: &mut Diagnostics,
+) -> (Option<Vec<Narrowing>>, Option<Span>) {
+    let Some(list) = node.get("files") else {
+        return (None, None);
+    };
+    let mut picks = Vec::new();
+    for item in list.items() {
+        let table = item.table();
+        let guest = item.text().or_else(|| table.and_then(|t| t.text("guest")));
+        let mode = table
+            .and_then(|t| t.text("mode"))
+            .and_then(|m| mode(m.value));
+        let Some(guest) = guest else { continue };
+        match GuestPath::new(guest.value) {
+            Ok(path) => picks.push(Narrowing { guest: path, mode }),
+            Err(error) => out.push(bad_path(source, guest.span, guest.value, &error)),
+        }
+    }
+    (Some(picks), Some(list.span))
+}
+
+fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<ApprovalRule> {
+    let mut on: Vec<ApprovalOn> = node
+        .list("on")
+        .iter()
+        .filter_map(|l| ApprovalOn::find(l.text()?.value))
+        .collect();
+    if let Some(leaf) = node.get("on").filter(|l| l.items().is_empty()) {
+        out.push(
+            Diagnostic::new(
+                Code::BAD_RULE,
+                "this rule is about nothing",
+                source,
+                leaf.span,
+            )
+            .help("write on = [\"plan\"], or \"task\", \"exec\", \"charge\""),
+        );
+    }
+    on.sort();
+    on.dedup();
+    let roles: Vec<String> = node
+        .list("roles")
+        .iter()
+        .filter_map(|l| Some(l.text()?.value.to_owned()))
+        .collect();
+    if let Some(leaf) = node.get("roles").filter(|l| l.items().is_empty()) {
+        out.push(
+            Diagnostic::new(
+                Code::BAD_RULE,
+                "no role may decide, so this can never be approved",
+                source,
+                leaf.span,
+            )
+            .help("name a role, or leave `roles` out so that anybody who may approve can decide"),
+        );
+    }
+    let timeout = node.duration("timeout");
+    let on_timeout = match node.text("on_timeout").map(|t| t.value) {
+        Some("approve") => OnTimeout::Approve,
+        _ => OnTimeout::Reject,
+    };
+    if let Some(leaf) = node
+        .get("on_timeout")
+        .filter(|_| node.get("timeout").is_none())
+    {
+        out.push(
+            Diagnostic::new(
+                Code::BAD_RULE,
+                "`on_timeout` without a `timeout` never happens",
+                source,
+                leaf.span,
+            )
+            .help("add a timeout, such as timeout = \"4h\", or leave `on_timeout` out"),
+        );
+    }
+    let name = node.text("name")?;
+    if matches!(name.value, "before" | "after" | "required" | "none") {
+        out.push(
+            Diagnostic::new(
+                Code::BAD_RULE,
+                format!(
+                    "`{}` is a word of its own and cannot name a rule",
+                    name.value
+                ),
+                source,
+                name.span,
+            )
+            .help("choose another name, such as \"lead-signs\""),
+        );
+    }
+    Some(ApprovalRule {
+        name: Located::new(name.value.to_owned(), name.span),
+        on,
+        roles,
+        count: node.int("count").unwrap_or(1),
+        timeout,
+        on_timeout,
+        self_approval: node.bool("self_approval").unwrap_or(false),
+    })
+}
