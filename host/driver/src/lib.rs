@@ -1,1 +1,51 @@
-//! placeholder
+//! The loop around the pure engine: it takes what happened, steps the engine, makes the events durable, and only
+//! then performs what the engine wants.
+//!
+//! [`Project`] is a directory with `sandgate.toml`; [`Host`] is the one process that drives it; [`Reader`] looks at
+//! it from anywhere. Nothing here prints, exits or reads the environment, and no rule of the product is decided
+//! here: the engine decides, the sandbox enforces.
+
+mod answer;
+mod attempt;
+mod call;
+mod clock;
+mod context;
+mod drive;
+mod evaluate;
+mod gate;
+mod host;
+mod local;
+mod logs;
+mod notice;
+mod packet;
+mod perform;
+mod planning;
+mod plugins;
+mod project;
+mod reader;
+mod record;
+mod sessions;
+mod work;
+
+pub use drive::{DriveError, RequestError};
+pub use host::{
+    AdoptError, Checked, Host, HostError, HostOptions, Request, Submission, SubmitError, check,
+    sandbox,
+};
+pub use notice::{LogLevel, LogLine, LogSource, Notice};
+pub use plugins::{Plugin, PluginProblem, Plugins};
+pub use project::{PROJECT_FILE, Project, ProjectError, STATE_DIR};
+pub use reader::{LookError, Reader, RunRow, row};
+pub use record::{ReplayError, decode, replay};
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

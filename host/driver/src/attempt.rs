@@ -1,0 +1,183 @@
+//! One attempt: make its input, call the component in its sandbox, store what it made, say how it ended.
+
+use crate::{
+    answer::{failed, from_outcome},
+    call, context,
+    local::Shared,
+    work::AttemptWork,
+};
+use sandgate_model::{
+    Artifact, AttemptEnd, AttemptNo, Charge, Digest, FailureClass, INLINE_MAX, Payload, PlanTask,
+    RunId, Session, TaskOutput, TaskWork,
+};
+use sandgate_sandbox::{AgentAnswer, CancelToken, Outcome, TaskRequest};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Runs the attempt.
+pub(crate) async fn run(
+    shared: &Arc<Shared>,
+    run: RunId,
+    attempt: AttemptNo,
+    work: AttemptWork,
+    cancel: &CancelToken,
+) -> AttemptEnd {
+    match attempted(shared, run, attempt, &work, cancel).await {
+        Ok(end) | Err(end) => end,
+    }
+}
+
+fn host(message: String) -> AttemptEnd {
+    failed(FailureClass::Host, message)
+}
+
+async fn attempted(
+    shared: &Arc<Shared>,
+    run: RunId,
+    attempt: AttemptNo,
+    work: &AttemptWork,
+    cancel: &CancelToken,
+) -> Result<AttemptEnd, AttemptEnd> {
+    let task = work
+        .plan
+        .task(work.place)
+        .ok_or_else(|| failed(FailureClass::Host, "the plan has no such task".to_owned()))?;
+    let TaskWork::Agent {
+        agent,
+        input,
+        config,
+        session,
+    } = &task.work
+    else {
+        return Err(failed(
+            FailureClass::Host,
+            "a wait is not an attempt".to_owned(),
+        ));
+    };
+    let plugin = shared
+        .plugins
+        .pinned(agent, &work.plan)
+        .await
+        .map_err(|message| failed(FailureClass::Refused, message))?;
+    let input = context::render(shared, input, &work.plan.inputs, &work.upstream)
+        .await
+        .map_err(|message| failed(FailureClass::Input, message))?;
+    plugin
+        .check_input(&input)
+        .map_err(|message| failed(FailureClass::Input, message))?;
+
+    let caller = call::Caller {
+        run,
+        who: work.id.as_str(),
+        task: Some(&work.id),
+    };
+    let call = call::prepare(shared, &caller, &plugin, &task.grants, task.timeout, cancel)
+        .map_err(|message| failed(FailureClass::Refused, message))?;
+    let request = TaskRequest {
+        id: work.id.to_string(),
+        attempt: attempt.0,
+        idempotency_key: idempotency_key(run, work),
+        input,
+        produces: task.produces.clone(),
+        artifacts: call::readable(shared, &work.readable),
+    };
+    let outcome = match session {
+        Session::Spawn => shared.sandbox.run(&call, config, request).await.outcome,
+        Session::Pinned(name) => {
+            shared
+                .sessions
+                .run(&shared.sandbox, (run, name.clone()), &call, config, request)
+                .await
+        }
+    };
+    match outcome {
+        Outcome::Output(answer) => Ok(store(shared, task, &plugin, answer).await?),
+        other => Err(from_outcome(other, task.timeout)),
+    }
+}
+
+/// Equal for every attempt at the same piece of work, and for nothing else.
+fn idempotency_key(run: RunId, work: &AttemptWork) -> String {
+    Digest::of(format!("{run}/{}", work.id).as_bytes())
+        .hex()
+        .chars()
+        .take(32)
+        .collect()
+}
+
+/// Stores artifacts and a large output. They are durable before the event that names them.
+async fn store(
+    shared: &Arc<Shared>,
+    task: &PlanTask,
+    plugin: &crate::plugins::Plugin,
+    answer: AgentAnswer,
+) -> Result<AttemptEnd, AttemptEnd> {
+    plugin
+        .check_output(&answer.output)
+        .map_err(|message| failed(FailureClass::BadAnswer, message))?;
+    let AgentAnswer {
+        output,
+        artifacts,
+        charges,
+    } = answer;
+    let missing: Vec<&str> = task
+        .produces
+        .iter()
+        .filter(|name| !artifacts.iter().any(|a| a.name == **name))
+        .map(|name| name.as_str())
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "it ended without the artifacts it has to make: {}",
+            missing.join(", ")
+        );
+        return Err(failed(FailureClass::BadAnswer, message));
+    }
+    let charges = charges
+        .into_iter()
+        .map(|c| Charge {
+            what: c.what,
+            micros: c.micros,
+        })
+        .collect();
+    let output = payload(shared, output).await.map_err(host)?;
+    let mut stored = Vec::with_capacity(artifacts.len());
+    for artifact in artifacts {
+        let size = artifact.bytes.len() as u64;
+        let digest = put(shared, artifact.bytes).await.map_err(host)?;
+        stored.push(Artifact {
+            name: artifact.name,
+            digest,
+            size,
+            media_type: artifact.media_type,
+        });
+    }
+    Ok(AttemptEnd::Output(TaskOutput {
+        output,
+        artifacts: stored,
+        charges,
+    }))
+}
+
+/// A value for an event: itself when it is small, otherwise the object that it was stored as.
+pub(crate) async fn payload(shared: &Arc<Shared>, value: Value) -> Result<Payload, String> {
+    let bytes = serde_json::to_vec(&value)
+        .map_err(|error| format!("a value cannot be encoded: {error}"))?;
+    if bytes.len() <= INLINE_MAX {
+        return Ok(Payload::Inline(value));
+    }
+    let size = bytes.len() as u64;
+    Ok(Payload::Stored {
+        digest: put(shared, bytes).await?,
+        size,
+    })
+}
+
+async fn put(shared: &Arc<Shared>, bytes: Vec<u8>) -> Result<Digest, String> {
+    let shared = Arc::clone(shared);
+    match tokio::task::spawn_blocking(move || shared.artifacts.put(&bytes)).await {
+        Ok(Ok(digest)) => Ok(digest),
+        Ok(Err(error)) => Err(format!("it could not be stored: {}", crate::chain(&error))),
+        Err(error) => Err(format!("it could not be stored: {error}")),
+    }
+}

@@ -1,0 +1,476 @@
+//! The loop: select, decide, act. Select takes what has happened; decide steps the engine and collects records
+//! and commands; act comes after the records are durable and performs the commands, in `perform`.
+
+use crate::{
+    clock::Clock,
+    notice::Notice,
+    reader::kept_row,
+    record::encode,
+    work::{Executor, Inbox, JobKey, Message},
+};
+use sandgate_engine::{Command, Event, Run, Start, Timer};
+use sandgate_journal::{AppendError, NewRecord, Writer};
+use sandgate_model::{AttemptEnd, Moment, RunId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Most messages taken at once: bounds a transaction, and with it the wait of whoever comes next.
+const BATCH: usize = 1024;
+
+/// A run in the hands of this process.
+pub(crate) struct Active {
+    /// Its state.
+    pub(crate) run: Run,
+    /// Jobs that have not answered.
+    pub(crate) jobs: BTreeSet<JobKey>,
+    /// Sequence number of its last record that this process wrote; 0 when it wrote none.
+    pub(crate) last_seq: u64,
+}
+
+/// Why a drive ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal did not take the records; what they said did not happen, and the runs are resumable.
+    #[error("the journal could not be written")]
+    Append(#[source] Arc<AppendError>),
+    /// The journal's writer is gone.
+    #[error("the journal's writer stopped")]
+    WriterGone,
+    /// An event could not be encoded.
+    #[error("an event could not be encoded")]
+    Encode(#[source] serde_json::Error),
+}
+
+/// What one pass decided.
+#[derive(Default)]
+pub(crate) struct Decided {
+    records: Vec<NewRecord>,
+    events: Vec<(RunId, Moment, Arc<Event>)>,
+    commands: Vec<(RunId, Command)>,
+    faults: Vec<(RunId, String)>,
+}
+
+/// The runs, and what the loop needs to move them.
+pub(crate) struct Loop {
+    pub(crate) clock: Clock,
+    pub(crate) writer: Writer,
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) runs: BTreeMap<RunId, Active>,
+    timers: BTreeMap<(RunId, Timer), Moment>,
+    due: BTreeSet<(Moment, RunId, Timer)>,
+    inbox: Inbox,
+    messages: mpsc::UnboundedReceiver<Message>,
+}
+
+impl Loop {
+    pub(crate) fn new(clock: Clock, writer: Writer, executor: Arc<dyn Executor>) -> Self {
+        let (inbox, messages) = mpsc::unbounded_channel();
+        Self {
+            clock,
+            writer,
+            executor,
+            runs: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            due: BTreeSet::new(),
+            inbox,
+            messages,
+        }
+    }
+
+    /// Takes a new run in: its first events, recorded together.
+    pub(crate) async fn create(
+        &mut self,
+        id: RunId,
+        first: Event,
+        then: Vec<Event>,
+        show: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<(), RequestError> {
+        let at = self.clock.now();
+        let mut decided = Decided::default();
+        let (run, commands) =
+            Run::create(id, at, &first).map_err(|e| RequestError::Illegal(Box::new(e)))?;
+        decided
+            .push(id, at, first, commands)
+            .map_err(DriveError::Encode)?;
+        let mut active = Active {
+            run,
+            jobs: BTreeSet::new(),
+            last_seq: 0,
+        };
+        for event in then {
+            let commands = active
+                .run
+                .step(at, &event)
+                .map_err(|e| RequestError::Illegal(Box::new(e)))?;
+            decided
+                .push(id, at, event, commands)
+                .map_err(DriveError::Encode)?;
+        }
+        self.runs.insert(id, active);
+        if let Err(error) = self.act(decided, show).await {
+            self.runs.remove(&id);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Records something that a person asked for.
+    pub(crate) async fn request(
+        &mut self,
+        id: RunId,
+        event: Event,
+        show: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<(), RequestError> {
+        let at = self.clock.now();
+        let active = self.runs.get_mut(&id).ok_or(RequestError::NotHere(id))?;
+        let commands = active
+            .run
+            .step(at, &event)
+            .map_err(|e| RequestError::Illegal(Box::new(e)))?;
+        let mut decided = Decided::default();
+        decided
+            .push(id, at, event, commands)
+            .map_err(DriveError::Encode)?;
+        Ok(self.act(decided, show).await?)
+    }
+
+    /// Drives until every run has ended or waits for a person or a signal; with `wait`, until every run has
+    /// ended. When `stop` turns true, nothing new starts, what runs is taken down and recorded as interrupted.
+    pub(crate) async fn drive(
+        &mut self,
+        wait: bool,
+        mut stop: watch::Receiver<bool>,
+        shows: &mut mpsc::Receiver<Notice>,
+        show: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<(), DriveError> {
+        let mut batch: Vec<Message> = Vec::with_capacity(BATCH);
+        let mut touched: BTreeSet<RunId> = self.runs.keys().copied().collect();
+        let mut stopping = false;
+        let mut stop_open = true;
+        loop {
+            // Decide.
+            let now = self.clock.now();
+            let mut decided = Decided::default();
+            for message in batch.drain(..) {
+                touched.insert(self.decide(message, now, stopping, &mut decided)?);
+            }
+            self.fire_timers(now, &mut touched, &mut decided)?;
+            if !stopping {
+                for id in &touched {
+                    self.start_ready(*id, now, &mut decided)?;
+                }
+            }
+            touched.clear();
+
+            // Act.
+            if let Err(error) = self.act(decided, show).await {
+                self.take_down();
+                return Err(error);
+            }
+
+            // Select.
+            if self.runs.values().all(|a| a.jobs.is_empty()) && (stopping || !self.moves(wait)) {
+                while let Ok(notice) = shows.try_recv() {
+                    show(notice);
+                }
+                return Ok(());
+            }
+            let next = self.due.first().map(|(at, ..)| self.clock.until(*at));
+            let timer = async {
+                match next {
+                    Some(span) => tokio::time::sleep(span).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                changed = stop.changed(), if stop_open && !stopping => match changed {
+                    Ok(()) if *stop.borrow() => {
+                        stopping = true;
+                        self.take_down();
+                    }
+                    Ok(()) => {}
+                    Err(_) => stop_open = false,
+                },
+                _ = self.messages.recv_many(&mut batch, BATCH) => {}
+                () = timer, if !stopping => {}
+                Some(notice) = shows.recv() => show(notice),
+            }
+        }
+    }
+
+    /// Whether anything happens without a person: a job, a retry. A wait for a signal counts with `wait` only.
+    fn moves(&self, wait: bool) -> bool {
+        if wait {
+            return self.runs.values().any(|a| !a.run.state().ended());
+        }
+        self.due.iter().any(|(_, id, timer)| {
+            matches!(timer, Timer::Retry(_)) && self.runs.get(id).is_some_and(|a| !a.run.paused())
+        })
+    }
+
+    fn take_down(&mut self) {
+        for (id, active) in &self.runs {
+            for key in &active.jobs {
+                self.executor.cancel(*id, *key);
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        message: Message,
+        now: Moment,
+        stopping: bool,
+        decided: &mut Decided,
+    ) -> Result<RunId, DriveError> {
+        match message {
+            Message::Timer { run, timer } => {
+                self.step(run, now, Event::TimerFired { timer }, decided)?;
+                Ok(run)
+            }
+            Message::Done { run, key, event } => {
+                if let Some(active) = self.runs.get_mut(&run) {
+                    active.jobs.remove(&key);
+                }
+                if let Some(event) = if stopping {
+                    interrupted(event)
+                } else {
+                    Some(event)
+                } {
+                    self.step(run, now, event, decided)?;
+                }
+                Ok(run)
+            }
+        }
+    }
+
+    /// Steps one run. An event that no longer fits (an answer after a cancel, say) leaves no trace, as it must.
+    fn step(
+        &mut self,
+        id: RunId,
+        now: Moment,
+        event: Event,
+        decided: &mut Decided,
+    ) -> Result<(), DriveError> {
+        let Some(active) = self.runs.get_mut(&id) else {
+            return Ok(());
+        };
+        match active.run.step(now, &event) {
+            Ok(commands) => decided
+                .push(id, now, event, commands)
+                .map_err(DriveError::Encode),
+            Err(illegal) => {
+                tracing::debug!(run = %id, kind = event.kind(), %illegal, "an event came too late");
+                Ok(())
+            }
+        }
+    }
+
+    fn fire_timers(
+        &mut self,
+        now: Moment,
+        touched: &mut BTreeSet<RunId>,
+        decided: &mut Decided,
+    ) -> Result<(), DriveError> {
+        while let Some((at, id, timer)) = self.due.first().copied().filter(|(at, ..)| *at <= now) {
+            self.due.remove(&(at, id, timer));
+            self.timers.remove(&(id, timer));
+            touched.insert(self.decide(Message::Timer { run: id, timer }, now, false, decided)?);
+        }
+        Ok(())
+    }
+
+    fn start_ready(
+        &mut self,
+        id: RunId,
+        now: Moment,
+        decided: &mut Decided,
+    ) -> Result<(), DriveError> {
+        let Some(active) = self.runs.get_mut(&id) else {
+            return Ok(());
+        };
+        while let Some(start) = active.run.next_start() {
+            let event = match start {
+                Start::Attempt { task, attempt } => Event::AttemptStarted { task, attempt },
+                Start::Gate { gate, attempt } => Event::GateStarted { gate, attempt },
+            };
+            match active.run.step(now, &event) {
+                Ok(commands) => {
+                    decided
+                        .push(id, now, event, commands)
+                        .map_err(DriveError::Encode)?;
+                }
+                // What the engine offers it must accept; anything else is a broken invariant of ours.
+                Err(illegal) => {
+                    decided
+                        .faults
+                        .push((id, format!("the engine refused what it offered: {illegal}")));
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the records durable, then performs the commands.
+    async fn act(
+        &mut self,
+        decided: Decided,
+        show: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<(), DriveError> {
+        let Decided {
+            records,
+            events,
+            commands,
+            faults,
+        } = decided;
+        if !records.is_empty() {
+            let (done, appended) = oneshot::channel();
+            self.writer.submit(
+                records,
+                Box::new(move |result| {
+                    // The loop may have been dropped; then nobody is left to tell.
+                    drop(done.send(result));
+                }),
+            );
+            let appended = appended
+                .await
+                .map_err(|_| DriveError::WriterGone)?
+                .map_err(DriveError::Append)?;
+            for (seq, (run, at, event)) in (appended.first_seq..).zip(events) {
+                if let Some(active) = self.runs.get_mut(&run) {
+                    active.last_seq = seq;
+                }
+                show(Notice::Event {
+                    run,
+                    seq,
+                    at,
+                    event,
+                });
+            }
+        }
+        for (id, command) in commands {
+            self.perform(id, command);
+        }
+        for (run, message) in faults {
+            if let Some(active) = self.runs.remove(&run) {
+                for key in active.jobs {
+                    self.executor.cancel(run, key);
+                }
+            }
+            show(Notice::Fault { run, message });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn arm(&mut self, id: RunId, timer: Timer, at: Moment) {
+        if let Some(old) = self.timers.insert((id, timer), at) {
+            self.due.remove(&(old, id, timer));
+        }
+        self.due.insert((at, id, timer));
+    }
+
+    pub(crate) fn disarm_all(&mut self, id: RunId) {
+        self.due.retain(|(_, run, _)| *run != id);
+        self.timers.retain(|(run, _), _| *run != id);
+    }
+
+    /// Takes a run in as it is.
+    pub(crate) fn take(&mut self, run: Run) {
+        self.runs.insert(
+            run.id(),
+            Active {
+                run,
+                jobs: BTreeSet::new(),
+                last_seq: 0,
+            },
+        );
+    }
+
+    /// Keeps the rows of runs that ended, so that lists need not replay them. Only a shortcut: a row that cannot
+    /// be kept costs time later, nothing else.
+    pub(crate) fn keep_rows(&self) {
+        for active in self
+            .runs
+            .values()
+            .filter(|a| a.run.state().ended() && a.last_seq > 0)
+        {
+            if let Some((key, row)) = kept_row(&active.run, active.last_seq) {
+                drop(self.writer.put_meta(&key, &row));
+            }
+        }
+    }
+
+    pub(crate) fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+}
+
+impl Decided {
+    fn push(
+        &mut self,
+        id: RunId,
+        at: Moment,
+        event: Event,
+        commands: Vec<Command>,
+    ) -> Result<(), serde_json::Error> {
+        self.records.push(encode(id, at, &event)?);
+        self.events.push((id, at, Arc::new(event)));
+        self.commands
+            .extend(commands.into_iter().map(|command| (id, command)));
+        Ok(())
+    }
+}
+
+/// The event of a job that ended while the host was stopping. What was cut short is recorded as interrupted and
+/// goes on after a resume; what had really ended keeps its end. A plan that was not finished is simply asked for
+/// again, so it leaves no event.
+fn interrupted(event: Event) -> Option<Event> {
+    match event {
+        Event::AttemptEnded {
+            task,
+            attempt,
+            end: AttemptEnd::Cancelled,
+            took,
+        } => Some(Event::AttemptEnded {
+            task,
+            attempt,
+            end: AttemptEnd::Interrupted,
+            took,
+        }),
+        Event::GateEnded {
+            gate,
+            attempt,
+            end: sandgate_engine::GateEnd::Cancelled,
+            took,
+        } => {
+            let end = sandgate_engine::GateEnd::Interrupted;
+            Some(Event::GateEnded {
+                gate,
+                attempt,
+                end,
+                took,
+            })
+        }
+        Event::PlannerFailed { .. } => None,
+        other => Some(other),
+    }
+}
+
+/// Why a request was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The run is not driven by this host.
+    #[error("run {0} is not open here")]
+    NotHere(RunId),
+    /// The run's state does not allow it.
+    #[error("the run does not take that now")]
+    Illegal(#[source] Box<sandgate_engine::Illegal>),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+}

@@ -1,0 +1,76 @@
+//! One gate: call the component with what the run made. Whatever is not an answer is inconclusive.
+
+use crate::{answer::describe, call, context, local::Shared, work::Given};
+use sandgate_engine::GateEnd;
+use sandgate_model::{Artifact, GateIx, Plan, RunId, TaskId};
+use sandgate_sandbox::{CancelToken, FinishedTask, Outcome, Subject};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Runs the gate.
+pub(crate) async fn run(
+    shared: &Arc<Shared>,
+    run: RunId,
+    gate: GateIx,
+    plan: &Arc<Plan>,
+    finished: Vec<(TaskId, Given)>,
+    cancel: &CancelToken,
+) -> GateEnd {
+    match checked(shared, run, gate, plan, finished, cancel).await {
+        Ok(end) => end,
+        Err(message) => GateEnd::Inconclusive { message },
+    }
+}
+
+async fn checked(
+    shared: &Arc<Shared>,
+    run: RunId,
+    gate: GateIx,
+    plan: &Arc<Plan>,
+    finished: Vec<(TaskId, Given)>,
+    cancel: &CancelToken,
+) -> Result<GateEnd, String> {
+    let gate = plan
+        .gates
+        .get(gate.get())
+        .ok_or("the plan has no such gate")?;
+    let plugin = shared.plugins.pinned(&gate.plugin, plan).await?;
+    let who = format!("gate:{}", gate.id);
+    let caller = call::Caller {
+        run,
+        who: &who,
+        task: None,
+    };
+    let call = call::prepare(shared, &caller, &plugin, &gate.grants, gate.timeout, cancel)?;
+    let mut readable: BTreeMap<String, Artifact> = BTreeMap::new();
+    let mut tasks = Vec::with_capacity(finished.len());
+    for (id, output) in finished {
+        let mut names = Vec::new();
+        for artifact in output.artifacts {
+            let name = format!("{id}.{}", artifact.name);
+            names.push(name.clone());
+            readable.insert(name, artifact);
+        }
+        let output = context::load_given(shared, &output.output).await?;
+        tasks.push(FinishedTask {
+            id: id.to_string(),
+            output,
+            artifacts: names,
+        });
+    }
+    let subject = Subject {
+        goal: plan.goal.clone(),
+        inputs: plan.inputs.clone().into_iter().collect(),
+        tasks,
+        artifacts: call::readable(shared, &readable),
+    };
+    match shared
+        .sandbox
+        .check(&call, subject, &gate.config)
+        .await
+        .outcome
+    {
+        Outcome::Output(checks) => Ok(GateEnd::Checks { checks }),
+        Outcome::Cancelled => Ok(GateEnd::Cancelled),
+        other => Err(describe(other, gate.timeout).1),
+    }
+}

@@ -1,0 +1,279 @@
+//! The executor of this machine: every job is a task of the async runtime, and component calls go to the
+//! sandbox. What a job needs of the host it finds in [`Shared`]; what it needs of the run came with the job.
+
+use crate::{
+    attempt,
+    clock::{Clock, millis},
+    evaluate, gate,
+    logs::RunLog,
+    notice::{LogLevel, LogLine, LogSource, Notice},
+    planning,
+    plugins::Plugins,
+    project::Project,
+    sessions::Sessions,
+    work::{Executor, Inbox, Job, JobKey, Message},
+};
+use cap_std::fs::Dir;
+use sandgate_engine::{Evaluated, Event, GateEnd};
+use sandgate_journal::ArtifactStore;
+use sandgate_model::{AttemptEnd, FailureClass, Millis, RunId};
+use sandgate_sandbox::{CancelToken, Sandbox};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+use tokio::sync::mpsc;
+
+/// What every job may use.
+pub(crate) struct Shared {
+    pub(crate) project: Arc<Project>,
+    pub(crate) root: Dir,
+    pub(crate) logs: Dir,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) plugins: Plugins,
+    pub(crate) artifacts: ArtifactStore,
+    pub(crate) clock: Clock,
+    pub(crate) notices: mpsc::Sender<Notice>,
+    pub(crate) open_logs: Mutex<BTreeMap<RunId, Arc<RunLog>>>,
+    pub(crate) sessions: Sessions,
+}
+
+/// A lock whose holder panicked still holds plain data that is whole: nothing here is changed in two steps.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// The log of a run; absent when it cannot be opened, since a log must never stop the work.
+    pub(crate) fn log(&self, run: RunId) -> Option<Arc<RunLog>> {
+        let mut logs = lock(&self.open_logs);
+        if let Some(log) = logs.get(&run) {
+            return Some(Arc::clone(log));
+        }
+        match RunLog::open(&self.logs, run) {
+            Ok(log) => {
+                let log = Arc::new(log);
+                logs.insert(run, Arc::clone(&log));
+                Some(log)
+            }
+            Err(error) => {
+                tracing::warn!(%run, %error, "the log of the run cannot be opened");
+                None
+            }
+        }
+    }
+
+    /// Hands buffered log lines to the kernel.
+    pub(crate) fn flush_logs(&self) {
+        for log in lock(&self.open_logs).values() {
+            log.flush();
+        }
+    }
+}
+
+type Running = Arc<Mutex<BTreeMap<(RunId, JobKey), CancelToken>>>;
+
+/// Runs jobs on this machine.
+pub(crate) struct Local {
+    shared: Arc<Shared>,
+    running: Running,
+}
+
+impl Local {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            running: Arc::default(),
+        }
+    }
+}
+
+impl Executor for Local {
+    fn start(&self, run: RunId, job: Job, inbox: Inbox) {
+        let cancel = CancelToken::new();
+        let key = job.key();
+        lock(&self.running).insert((run, key), cancel.clone());
+        let answer = Answer {
+            run,
+            key,
+            inbox,
+            running: Arc::clone(&self.running),
+            start: Instant::now(),
+            sent: false,
+        };
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let event = perform(&shared, run, job, &cancel, answer.start).await;
+            answer.send(event);
+        });
+    }
+
+    fn cancel(&self, run: RunId, key: JobKey) {
+        if let Some(token) = lock(&self.running).get(&(run, key)) {
+            token.cancel();
+        }
+    }
+
+    fn finish(&self, run: RunId) {
+        self.shared.sessions.close(run);
+        if let Some(log) = lock(&self.shared.open_logs).remove(&run) {
+            log.flush();
+        }
+    }
+}
+
+async fn perform(
+    shared: &Arc<Shared>,
+    run: RunId,
+    job: Job,
+    cancel: &CancelToken,
+    start: Instant,
+) -> Event {
+    match job {
+        Job::Plan { order } => planning::make(shared, run, order, cancel).await,
+        Job::Evaluate {
+            task,
+            plan,
+            upstream,
+        } => Event::TaskEvaluated {
+            task,
+            evaluated: evaluate::evaluate(shared, task, &plan, &upstream).await,
+        },
+        Job::Attempt {
+            task,
+            attempt,
+            work,
+        } => {
+            let end = attempt::run(shared, run, attempt, *work, cancel).await;
+            Event::AttemptEnded {
+                task,
+                attempt,
+                end,
+                took: millis(start.elapsed()),
+            }
+        }
+        Job::Gate {
+            gate,
+            attempt,
+            plan,
+            finished,
+        } => {
+            let end = gate::run(shared, run, gate, &plan, finished, cancel).await;
+            Event::GateEnded {
+                gate,
+                attempt,
+                end,
+                took: millis(start.elapsed()),
+            }
+        }
+    }
+}
+
+/// The promise that each job is answered exactly once, kept even when its task panics or is dropped.
+struct Answer {
+    run: RunId,
+    key: JobKey,
+    inbox: Inbox,
+    running: Running,
+    start: Instant,
+    sent: bool,
+}
+
+impl Answer {
+    fn send(mut self, event: Event) {
+        self.deliver(event);
+    }
+
+    fn deliver(&mut self, event: Event) {
+        self.sent = true;
+        lock(&self.running).remove(&(self.run, self.key));
+        // The loop may be gone; then nobody waits for the answer.
+        drop(self.inbox.send(Message::Done {
+            run: self.run,
+            key: self.key,
+            event,
+        }));
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if self.sent {
+            return;
+        }
+        let message =
+            "the host stopped working on it without an answer; this is a fault of sandgate"
+                .to_owned();
+        let took: Millis = millis(self.start.elapsed());
+        let event = match self.key {
+            JobKey::Plan => Event::PlannerFailed {
+                planner: None,
+                message,
+            },
+            JobKey::Evaluate(task) => Event::TaskEvaluated {
+                task,
+                evaluated: Evaluated::Failed { message },
+            },
+            JobKey::Attempt(task, attempt) => Event::AttemptEnded {
+                task,
+                attempt,
+                end: AttemptEnd::Failed {
+                    class: FailureClass::Host,
+                    message,
+                    permanent: false,
+                },
+                took,
+            },
+            JobKey::Gate(gate, attempt) => Event::GateEnded {
+                gate,
+                attempt,
+                end: GateEnd::Inconclusive { message },
+                took,
+            },
+        };
+        self.deliver(event);
+    }
+}
+
+/// Takes a call's lines and progress: to the run's log, and to whoever watches.
+pub(crate) struct CallSink {
+    pub(crate) run: RunId,
+    pub(crate) who: String,
+    pub(crate) task: Option<sandgate_model::TaskId>,
+    pub(crate) clock: Clock,
+    pub(crate) log: Option<Arc<RunLog>>,
+    pub(crate) notices: mpsc::Sender<Notice>,
+}
+
+impl CallSink {
+    pub(crate) fn write(&self, level: LogLevel, source: LogSource, text: String) {
+        let line = LogLine {
+            at: self.clock.now(),
+            who: self.who.clone(),
+            level,
+            source,
+            text,
+        };
+        if let Some(log) = &self.log {
+            log.write(&line);
+        }
+        // A watcher that is too slow misses lines; they are in the log.
+        drop(self.notices.try_send(Notice::Log {
+            run: self.run,
+            line,
+        }));
+    }
+
+    pub(crate) fn report(&self, message: String, permille: Option<u16>) {
+        let Some(task) = self.task.clone() else {
+            return;
+        };
+        drop(self.notices.try_send(Notice::Progress {
+            run: self.run,
+            task,
+            message,
+            permille,
+        }));
+    }
+}

@@ -1,0 +1,191 @@
+//! The port to whoever does the work: jobs out, one answer each back. The loop knows nothing of components, and
+//! an executor knows nothing of the journal; another executor can be put in without touching a rule.
+
+use sandgate_engine::{Event, Run, Timer};
+use sandgate_model::{
+    Artifact, AttemptNo, Digest, GateIx, Payload, Plan, PluginName, RunId, TaskId, TaskIx,
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Which piece of work, so that it can be taken down.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum JobKey {
+    /// Making the plan.
+    Plan,
+    /// Evaluating a task's expressions.
+    Evaluate(TaskIx),
+    /// An attempt.
+    Attempt(TaskIx, AttemptNo),
+    /// A gate.
+    Gate(GateIx, AttemptNo),
+}
+
+/// What a finished task hands on. The output of a task with `for_each` is put together from its instances here,
+/// by index, and not from what an instance says about stored values.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// The output.
+    pub(crate) output: GivenOutput,
+    /// The artifacts.
+    pub(crate) artifacts: Vec<Artifact>,
+}
+
+/// An output, whole or by instance.
+#[derive(Clone, Debug)]
+pub(crate) enum GivenOutput {
+    /// Of a task.
+    One(Payload),
+    /// Of each instance, in order.
+    Each(Vec<Payload>),
+}
+
+impl Given {
+    /// What task `ix` of `run` hands on; absent unless it succeeded.
+    pub(crate) fn of(run: &Run, ix: TaskIx) -> Option<Self> {
+        let output = run.output(ix)?;
+        let each = run
+            .task(ix)
+            .is_some_and(|t| t.parent.is_none() && t.plan.for_each.is_some());
+        let given = if each {
+            let parts = run
+                .instances(ix)
+                .filter_map(|n| Some(run.output(n)?.output.clone()));
+            GivenOutput::Each(parts.collect())
+        } else {
+            GivenOutput::One(output.output.clone())
+        };
+        Some(Self {
+            output: given,
+            artifacts: output.artifacts.clone(),
+        })
+    }
+}
+
+/// What templates of a task may see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Upstream {
+    /// Outputs of earlier tasks, by id.
+    pub(crate) outputs: BTreeMap<TaskId, Given>,
+    /// The item of an instance that `for_each` made.
+    pub(crate) item: Option<(u32, Payload)>,
+}
+
+/// What a plan is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanOrder {
+    /// The planner; absent: freeze the written tasks.
+    pub(crate) planner: Option<PluginName>,
+    /// Revision of the plan to make.
+    pub(crate) revision: u32,
+    /// The workflow's text, in the artifact store.
+    pub(crate) source: Digest,
+    /// The workflow's file name, for messages.
+    pub(crate) file: String,
+    /// The run's inputs.
+    pub(crate) inputs: BTreeMap<String, Value>,
+}
+
+/// What an attempt does.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptWork {
+    /// The task's place in the plan: an instance has that of the task with `for_each`.
+    pub(crate) place: TaskIx,
+    /// Its id.
+    pub(crate) id: TaskId,
+    /// The plan.
+    pub(crate) plan: Arc<Plan>,
+    /// What its templates may see.
+    pub(crate) upstream: Upstream,
+    /// Artifacts it may read, by `TASK.NAME`.
+    pub(crate) readable: BTreeMap<String, Artifact>,
+}
+
+/// One piece of work. Everything it needs travels with it: the run may change while it is done.
+#[derive(Clone, Debug)]
+pub(crate) enum Job {
+    /// Make a plan.
+    Plan {
+        /// What is asked for.
+        order: Box<PlanOrder>,
+    },
+    /// Evaluate `when` and `for_each`.
+    Evaluate {
+        /// The task.
+        task: TaskIx,
+        /// The plan and the task's place in it.
+        plan: Arc<Plan>,
+        /// What the expressions may see.
+        upstream: Upstream,
+    },
+    /// Run an attempt.
+    Attempt {
+        /// The task in the run.
+        task: TaskIx,
+        /// Which try.
+        attempt: AttemptNo,
+        /// What is to be done.
+        work: Box<AttemptWork>,
+    },
+    /// Run a gate.
+    Gate {
+        /// The gate.
+        gate: GateIx,
+        /// Which try.
+        attempt: AttemptNo,
+        /// The plan.
+        plan: Arc<Plan>,
+        /// The tasks that succeeded, in plan order.
+        finished: Vec<(TaskId, Given)>,
+    },
+}
+
+impl Job {
+    /// The key to cancel it by.
+    pub(crate) fn key(&self) -> JobKey {
+        match self {
+            Self::Plan { .. } => JobKey::Plan,
+            Self::Evaluate { task, .. } => JobKey::Evaluate(*task),
+            Self::Attempt { task, attempt, .. } => JobKey::Attempt(*task, *attempt),
+            Self::Gate { gate, attempt, .. } => JobKey::Gate(*gate, *attempt),
+        }
+    }
+}
+
+/// What comes back to the loop.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A job ended; the event says how.
+    Done {
+        /// The run.
+        run: RunId,
+        /// Which job.
+        key: JobKey,
+        /// What to record.
+        event: Event,
+    },
+    /// A timer went off.
+    Timer {
+        /// The run.
+        run: RunId,
+        /// Which.
+        timer: Timer,
+    },
+}
+
+/// The way back. Unbounded on purpose: each running job sends one message, and the engine bounds the jobs, so
+/// the queue is never longer than the sum of the runs' concurrency; and a sender that had to wait could
+/// deadlock with a loop that waits for the disk.
+pub(crate) type Inbox = UnboundedSender<Message>;
+
+/// Does jobs.
+pub(crate) trait Executor: Send + Sync {
+    /// Starts a job and returns at once. Exactly one [`Message::Done`] follows, whatever happens.
+    fn start(&self, run: RunId, job: Job, inbox: Inbox);
+    /// Takes a job down; its message says that it was cancelled, or how it ended if that came first. A job
+    /// that is not there is fine.
+    fn cancel(&self, run: RunId, key: JobKey);
+    /// The run has ended: nothing of it may stay alive.
+    fn finish(&self, run: RunId);
+}
