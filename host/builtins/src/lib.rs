@@ -31,6 +31,18 @@ macro_rules! builtin {
 
 static BUILTINS: &[Builtin] = &[
     builtin!(
+        "agent-communication",
+        "agent",
+        "agent-communication",
+        "drafts an email, a message or a summary from findings, with citations"
+    ),
+    builtin!(
+        "agent-compare",
+        "agent",
+        "agent-compare",
+        "ranks rows by criteria such as price and shows them as a table"
+    ),
+    builtin!(
         "agent-fake",
         "agent",
         "agent-fake",
@@ -41,6 +53,24 @@ static BUILTINS: &[Builtin] = &[
         "agent",
         "agent-research",
         "finds passages about a topic in granted directories, ranks and cites them"
+    ),
+    builtin!(
+        "artifact",
+        "gate",
+        "gate-artifact",
+        "checks that artifacts exist, with size, media type and digest"
+    ),
+    builtin!(
+        "json-schema",
+        "gate",
+        "gate-json-schema",
+        "checks a task's output or artifact against a JSON Schema"
+    ),
+    builtin!(
+        "text-rules",
+        "gate",
+        "gate-text-rules",
+        "checks a text against rules: patterns, length, citations, words to mention"
     ),
 ];
 

@@ -161,3 +161,21 @@ fn the_same_question_has_the_same_answer() {
     let ask = || run(json!({"topic": "laptop battery"}), &[]).0.unwrap();
     assert_eq!(ask(), ask());
 }
+#[test]
+fn zz_print() {
+    for topic in [
+        "the best laptops under 1200 euros in the notes",
+        "best laptops under 1200 euros",
+    ] {
+        let task = testing::task(&json!({"topic": topic, "limit": 12}), &["findings.md"]);
+        let (o, b) = Bench::new()
+            .root("/work/main/examples/01-brief/notes")
+            .produces(&task.produces)
+            .run(|| Researcher.run(task));
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&o.unwrap().value()["findings"][0]).unwrap()
+        );
+        println!("{}", b.written()["findings.md"].text());
+    }
+}

@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 pub struct Written {
     /// The claimed media type.
     pub media_type: String,
+    /// The digest the host would say; empty unless a test sets it.
+    pub digest: String,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
@@ -62,9 +64,19 @@ impl Bench {
             name.to_owned(),
             Written {
                 media_type: media_type.to_owned(),
+                digest: String::new(),
                 bytes: bytes.as_ref().to_vec(),
             },
         );
+        self
+    }
+
+    /// Says the digest of an artifact that was offered; digests are the host's business, nothing here computes one.
+    #[must_use]
+    pub fn digest(mut self, name: &str, digest: &str) -> Self {
+        if let Some(artifact) = self.readable.get_mut(name) {
+            digest.clone_into(&mut artifact.digest);
+        }
         self
     }
 
@@ -129,8 +141,7 @@ pub(crate) fn list() -> Vec<Info> {
             .iter()
             .map(|(name, artifact)| Info {
                 name: name.clone(),
-                // Digests are the host's business; nothing here computes one.
-                digest: String::new(),
+                digest: artifact.digest.clone(),
                 size: artifact.bytes.len() as u64,
                 media_type: artifact.media_type.clone(),
             })
@@ -161,6 +172,7 @@ pub(crate) fn write(name: &str, media_type: &str, bytes: &[u8]) -> Result<(), Ar
             name.to_owned(),
             Written {
                 media_type: media_type.to_owned(),
+                digest: String::new(),
                 bytes: bytes.to_vec(),
             },
         );

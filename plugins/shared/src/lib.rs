@@ -8,7 +8,7 @@ mod rows;
 mod words;
 
 pub use finding::{Finding, Research, Searched, Skipped, Source};
-pub use limit::{Limit, Op, find_limits, is_price, number, without_limits};
+pub use limit::{Limit, Op, find_limits, is_price, labelled, number, without_limits};
 pub use loose::{loose, shorten, show};
 pub use row::Row;
 pub use rows::{TableError, column, csv_rows, field_tokens, flatten, json_rows, typed};

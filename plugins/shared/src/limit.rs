@@ -4,8 +4,10 @@
 //! another unit applies to fields whose name has that unit in it, such as `weight_kg`. A row without such a
 //! field is not touched by it.
 
+use crate::loose::show;
 use crate::rows::field_tokens;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,6 +69,29 @@ impl Limit {
             None => is_price(field),
             Some(unit) => field_tokens(field).any(|token| unit_of(&token) == Some(unit)),
         }
+    }
+}
+
+/// A cell with the name of its column for people: `price_eur` and 1169 is `price 1169 EUR`.
+#[must_use]
+pub fn labelled(field: &str, cell: &Value) -> String {
+    let mut tokens: Vec<String> = field_tokens(field).collect();
+    let unit = match tokens.last() {
+        Some(last) if tokens.len() > 1 && cell.is_number() => {
+            if CURRENCIES.contains(&last.as_str()) {
+                Some(last.to_uppercase())
+            } else {
+                unit_of(last).map(str::to_owned)
+            }
+        }
+        _ => None,
+    };
+    match unit {
+        Some(unit) => {
+            tokens.pop();
+            format!("{} {} {unit}", tokens.join(" "), show(cell))
+        }
+        None => format!("{} {}", tokens.join(" "), show(cell)),
     }
 }
 
@@ -335,6 +360,18 @@ mod tests {
             ("k", None),
         ] {
             assert_eq!(number(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn labels() {
+        for (field, cell, expected) in [
+            ("price_eur", Value::from(1169), "price 1169 EUR"),
+            ("weight_kg", Value::from(1.2), "weight 1.2 kg"),
+            ("battery_h", Value::from("long"), "battery h long"),
+            ("hours", Value::from(3), "hours 3"),
+        ] {
+            assert_eq!(labelled(field, &cell), expected);
         }
     }
 

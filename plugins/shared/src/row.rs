@@ -8,6 +8,9 @@ use serde_json::Value;
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Row(Vec<(String, Value)>);
 
+/// Columns that name a row, the likeliest first.
+const NAMES: &[&str] = &["name", "model", "product", "title", "item", "label", "id"];
+
 impl Row {
     /// The cell of a column.
     #[must_use]
@@ -40,6 +43,21 @@ impl Row {
     /// The columns, in order.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The cell that names the row: the one of the first column that is called like a name, or else the first
+    /// text. A row of numbers has no name.
+    #[must_use]
+    pub fn name(&self) -> Option<(&str, &str)> {
+        NAMES
+            .iter()
+            .filter_map(|wanted| {
+                self.iter()
+                    .find(|(column, _)| column.eq_ignore_ascii_case(wanted))
+            })
+            .find(|(_, cell)| cell.is_string())
+            .or_else(|| self.iter().find(|(_, cell)| cell.is_string()))
+            .and_then(|(column, cell)| Some((column, cell.as_str()?)))
     }
 
     /// Whether it has no cell.
@@ -90,6 +108,25 @@ impl<'de> Deserialize<'de> for Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_have_names() {
+        for (text, name) in [
+            (
+                r#"{"maker":"Norden","model":"Fjord 13"}"#,
+                Some(("model", "Fjord 13")),
+            ),
+            (
+                r#"{"laptop":"Fjord 13","hours":3}"#,
+                Some(("laptop", "Fjord 13")),
+            ),
+            (r#"{"id":7,"city":"Bonn"}"#, Some(("city", "Bonn"))),
+            (r#"{"a":1}"#, None),
+        ] {
+            let row: Row = serde_json::from_str(text).unwrap();
+            assert_eq!(row.name(), name, "{text}");
+        }
+    }
 
     #[test]
     fn order_is_kept() {
