@@ -1,5 +1,10 @@
 //! Prints what durable appends cost on this machine: `cargo run --release -p sandgate-journal --example append_bench [DIR [NAME]]`.
 //! NAME picks one measurement. DIR is where the journals are made (default: the current directory, so that the disk measured is the one in use).
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a program that prints measurements"
+)]
 
 use sandgate_journal::{NewRecord, Opener, ReadStore, SqliteReader, SqliteStore, Store, Writer};
 use sandgate_model::{Moment, RunId};

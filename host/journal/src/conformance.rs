@@ -59,7 +59,11 @@ fn record(i: u64) -> NewRecord {
     NewRecord {
         run: run((i % 3) as u8),
         at: Moment(1_700_000_000_000 + i),
-        kind: ["run-created", "attempt-started", "attempt-ended"][(i % 3) as usize].to_owned(),
+        kind: match i % 3 {
+            0 => "run-created".to_owned(),
+            1 => "attempt-started".to_owned(),
+            _ => "attempt-ended".to_owned(),
+        },
         body: format!("{{\"n\":{i}}}").into_bytes(),
     }
 }

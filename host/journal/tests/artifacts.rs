@@ -1,4 +1,8 @@
 //! The artifact store on a real disk.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed assertion is the purpose of a test, and its helpers are part of it"
+)]
 
 use sandgate_journal::{ArtifactError, ArtifactStore};
 use sandgate_model::Digest;

@@ -1,6 +1,12 @@
 //! The writer is killed at random moments, runs beside a second one, and fails to write.
 //!
 //! The child is this same test binary: [`child`] is its entry, and does nothing when the tests are run.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed assertion is the purpose of a test, and its helpers are part of it"
+)]
 
 use sandgate_journal::{
     AppendError, NewRecord, OpenError, Opener, ReadStore, SqliteStore, Store, Writer,

@@ -1,4 +1,11 @@
 //! Damage is reported, never absorbed: single flipped bits all over the state files, and lost ends.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a failed assertion is the purpose of a test, and its helpers are part of it"
+)]
 
 use rusqlite::Connection;
 use sandgate_journal::{

@@ -1,4 +1,8 @@
 //! The journal on a real disk: conformance, reopening, creation, refusals, reading beside a writer.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed assertion is the purpose of a test, and its helpers are part of it"
+)]
 
 use proptest::prelude::*;
 use sandgate_journal::{

@@ -128,13 +128,11 @@ impl Db {
              WHERE r.seq >= ?1 ORDER BY r.seq LIMIT ?2"
         );
         let records = self.checked(&sql, (sql_seq(seq), sql_limit(limit)), seq)?;
-        let mut expected = seq;
-        for record in &records {
-            if record.seq != expected {
+        for (offset, record) in (0..).zip(&records) {
+            if record.seq != seq + offset {
                 let found = record.seq;
-                return Err(self.damage(Some(expected), Fault::Missing { found }));
+                return Err(self.damage(Some(seq + offset), Fault::Missing { found }));
             }
-            expected += 1;
         }
         Ok(records)
     }

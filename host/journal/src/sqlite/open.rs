@@ -179,7 +179,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_MAX)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.pragma_update(None, "temp_store", "memory")
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // SQLite opens the log with the first transaction, and the log must be there from now on.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
 /// Checks the end of the chain against itself and against the head file.
