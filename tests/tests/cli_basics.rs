@@ -279,7 +279,7 @@ input = { produce = { text = "no number here\n" } }
 [[gate]]
 id = "has-number"
 use = "text-rules"
-config = { artifact = "one.text", must_match = ["\\d+"] }
+config = { target = { task = "one", artifact = "text" }, must_match = ["[0-9]+"] }
 "#;
 
 #[test]

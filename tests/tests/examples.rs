@@ -27,7 +27,7 @@ const EXAMPLES: &[Example] = &[
         workflow: "compare.toml",
         code: 0,
         outcome: "verified",
-        artifacts: &[("compare.table", "table.md")],
+        artifacts: &[("compare.comparison", "table.md")],
     },
     Example {
         dir: "03-diamond",
