@@ -7,7 +7,11 @@ use std::path::PathBuf;
 /// Runs workflows whose planner, agents and gates are sandboxed WebAssembly components
 #[derive(Parser, Debug)]
 #[command(name = "sandgate", version, about, after_help = crate::exit::HELP, propagate_version = true)]
-#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -23,10 +27,22 @@ pub(crate) struct Global {
     #[arg(short = 'C', long = "project", value_name = "DIR", global = true)]
     pub(crate) project: Option<PathBuf>,
     /// What to write: text for people, or JSON (streams are JSON Lines)
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text", global = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true
+    )]
     pub(crate) format: Format,
     /// When to use colours; `auto` also honours NO_COLOR
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true
+    )]
     pub(crate) color: Color,
     /// Say nothing on standard error but errors
     #[arg(short, long, global = true)]
@@ -170,15 +186,19 @@ pub(crate) struct Runs {
 
 /// `summary`.
 #[derive(ClapArgs, Debug)]
+#[command(group(clap::ArgGroup::new("bytes").args(["artifact", "task_output"])))]
 pub(crate) struct Summary {
     #[arg(value_name = "RUN", help = RUN_HELP)]
     pub(crate) run: Option<String>,
     /// Write this artifact instead of the summary
     #[arg(long, value_name = "TASK.NAME")]
     pub(crate) artifact: Option<String>,
-    /// Write the artifact into FILE, which must not exist, instead of to standard output
-    #[arg(short, long, value_name = "FILE", requires = "artifact")]
-    pub(crate) output: Option<PathBuf>,
+    /// Write the output document of this task instead of the summary
+    #[arg(long, value_name = "TASK")]
+    pub(crate) task_output: Option<String>,
+    /// Write the artifact or output into FILE, which must not exist, instead of to standard output
+    #[arg(short = 'o', long = "into", value_name = "FILE", requires = "bytes")]
+    pub(crate) into: Option<PathBuf>,
 }
 
 /// `why`.
@@ -305,13 +325,17 @@ mod tests {
         ])
         .unwrap();
         assert!(args.global.quiet && args.global.format == Format::Json);
-        let Command::Run(run) = args.command else { panic!("{args:?}") };
+        let Command::Run(run) = args.command else {
+            panic!("{args:?}")
+        };
         assert_eq!(run.workflow.inputs, [("to".to_owned(), "a=b".to_owned())]);
     }
 
     #[test]
     fn near_names_are_suggested() {
-        let error = Args::try_parse_from(["sandgate", "sumary"]).unwrap_err().to_string();
+        let error = Args::try_parse_from(["sandgate", "sumary"])
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("'summary'"), "{error}");
     }
 

@@ -64,7 +64,10 @@ impl Context {
 
     /// Options of a host.
     pub(crate) fn host_options(&self) -> HostOptions {
-        HostOptions { cache_dir: cache_dir(), command: self.command.clone() }
+        HostOptions {
+            cache_dir: cache_dir(),
+            command: self.command.clone(),
+        }
     }
 
     /// The project's directory.
@@ -102,7 +105,10 @@ impl Context {
         let name = full.strip_prefix(project.dir()).unwrap_or(&full);
         let Some(name) = name.to_str() else {
             let shown = name.display().to_string();
-            return Err(CliError::usage(format!("the path {} is not UTF-8", Esc(&shown))));
+            return Err(CliError::usage(format!(
+                "the path {} is not UTF-8",
+                Esc(&shown)
+            )));
         };
         project.workflow(name).map_err(|e| self.project_error(e))
     }
@@ -135,11 +141,16 @@ impl Context {
         match error {
             ProjectError::NotFound(dir) => {
                 let dir = dir.display().to_string();
-                CliError::usage(format!("there is no {PROJECT_FILE} in {} or above it", Esc(&dir)))
-                    .hint("make a project here with `sandgate init`, or name one with `-C DIR`")
+                CliError::usage(format!(
+                    "there is no {PROJECT_FILE} in {} or above it",
+                    Esc(&dir)
+                ))
+                .hint("make a project here with `sandgate init`, or name one with `-C DIR`")
             }
             ProjectError::Read { path, source } => not_readable(&path, &source),
-            ProjectError::Invalid(found) => diagnostics::error(&self.ui, "the project has mistakes", &found),
+            ProjectError::Invalid(found) => {
+                diagnostics::error(&self.ui, "the project has mistakes", &found)
+            }
         }
     }
 }
@@ -163,9 +174,11 @@ pub(crate) fn look_error(error: &LookError) -> CliError {
 /// A variable that holds an absolute path; the base directory specification says to ignore others.
 fn directory(variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |value: OsString| Some(PathBuf::from(value)).filter(|p| p.is_absolute());
-    std::env::var_os(variable)
-        .and_then(absolute)
-        .or_else(|| std::env::home_dir().filter(|p| p.is_absolute()).map(|home| home.join(below_home)))
+    std::env::var_os(variable).and_then(absolute).or_else(|| {
+        std::env::home_dir()
+            .filter(|p| p.is_absolute())
+            .map(|home| home.join(below_home))
+    })
 }
 
 /// Where compiled components are kept; absent when the machine has no place for it.
@@ -180,14 +193,18 @@ pub(crate) fn operator_file() -> Option<PathBuf> {
 
 /// The operator's file. One that exists and cannot be read is an error: going on without it would lift the ceiling.
 fn operator() -> Result<Option<Arc<Source>>, CliError> {
-    let Some(path) = operator_file() else { return Ok(None) };
+    let Some(path) = operator_file() else {
+        return Ok(None);
+    };
     let size = match path.metadata() {
         Ok(meta) => meta.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error("read the operator's file", &path, &error)),
     };
     if size > OPERATOR_MAX {
-        return Err(CliError::invalid("the operator's file is larger than 1 MiB"));
+        return Err(CliError::invalid(
+            "the operator's file is larger than 1 MiB",
+        ));
     }
     let text = std::fs::read_to_string(&path)
         .map_err(|e| io_error("read the operator's file", &path, &e))?;

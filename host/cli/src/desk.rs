@@ -72,7 +72,11 @@ impl Desk {
         let json = ctx.ui.json();
         listen(Arc::clone(&watcher), sender, quiet, json)
             .map_err(|e| CliError::host("cannot listen for signals").caused_by(&e))?;
-        Ok(Self { host, watcher, stop })
+        Ok(Self {
+            host,
+            watcher,
+            stop,
+        })
     }
 
     fn show(watcher: &Watcher) -> impl FnMut(Notice) + Send + '_ {
@@ -91,9 +95,16 @@ impl Desk {
     ///
     /// # Errors
     /// All its mistakes.
-    pub(crate) async fn submit(&mut self, ui: &Ui, submission: Submission) -> Result<RunId, CliError> {
+    pub(crate) async fn submit(
+        &mut self,
+        ui: &Ui,
+        submission: Submission,
+    ) -> Result<RunId, CliError> {
         let watcher = Arc::clone(&self.watcher);
-        let result = self.host.submit(submission, &mut Self::show(&watcher)).await;
+        let result = self
+            .host
+            .submit(submission, &mut Self::show(&watcher))
+            .await;
         result.map_err(|e| self.clear(submit_error(ui, e)))
     }
 
@@ -102,7 +113,11 @@ impl Desk {
     /// # Errors
     /// When it cannot be read or recorded.
     pub(crate) async fn adopt(&mut self, id: RunId) -> Result<(), CliError> {
-        let run = self.host.reader().run(id).map_err(|e| self.clear(look_error(&e)))?;
+        let run = self
+            .host
+            .reader()
+            .run(id)
+            .map_err(|e| self.clear(look_error(&e)))?;
         if let Some(progress) = self.watcher.progress().as_mut() {
             progress.know(run);
         }
@@ -122,7 +137,10 @@ impl Desk {
     /// When the run's state does not allow it.
     pub(crate) async fn request(&mut self, id: RunId, request: Request) -> Result<(), CliError> {
         let watcher = Arc::clone(&self.watcher);
-        let result = self.host.request(id, request, &mut Self::show(&watcher)).await;
+        let result = self
+            .host
+            .request(id, request, &mut Self::show(&watcher))
+            .await;
         result.map_err(|e| self.clear(request_error(&e)))
     }
 
@@ -132,7 +150,10 @@ impl Desk {
     /// When the journal cannot be written.
     pub(crate) async fn drive(&mut self, wait: bool) -> Result<(), CliError> {
         let watcher = Arc::clone(&self.watcher);
-        let result = self.host.drive(wait, self.stop.clone(), &mut Self::show(&watcher)).await;
+        let result = self
+            .host
+            .drive(wait, self.stop.clone(), &mut Self::show(&watcher))
+            .await;
         result.map_err(|e| {
             self.clear(CliError::host(e.to_string()).below(&e).hint(
                 "what was recorded is safe; when the cause is gone, go on with `sandgate resume`",
@@ -217,7 +238,12 @@ impl Desk {
 }
 
 /// Waits for Ctrl-C and SIGTERM: the first stops cleanly, the second leaves at once.
-fn listen(watcher: Arc<Watcher>, stop: watch::Sender<bool>, quiet: bool, json: bool) -> std::io::Result<()> {
+fn listen(
+    watcher: Arc<Watcher>,
+    stop: watch::Sender<bool>,
+    quiet: bool,
+    json: bool,
+) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -238,7 +264,9 @@ fn listen(watcher: Arc<Watcher>, stop: watch::Sender<bool>, quiet: bool, json: b
                     progress.finish();
                 }
                 if !json {
-                    crate::ui::stderr("left at once; the state is safe, go on with `sandgate resume`\n");
+                    crate::ui::stderr(
+                        "left at once; the state is safe, go on with `sandgate resume`\n",
+                    );
                 }
                 std::process::exit(code.into());
             }
@@ -263,16 +291,19 @@ fn host_error(error: &HostError, ctx: &Context) -> CliError {
                 format!(" since {}", ctx.ui.err.zone.day(at))
             });
             let cli = CliError::held(format!("{holder} drives this project{since}"));
-            let cli = cli.hint("looking works meanwhile: `sandgate status`, `events --follow`, `why`");
+            let cli =
+                cli.hint("looking works meanwhile: `sandgate status`, `events --follow`, `why`");
             match holder.pid {
-                Some(pid) => cli.hint(format!("stop it cleanly with Ctrl-C there, or `kill -INT {pid}`")),
+                Some(pid) => cli.hint(format!(
+                    "stop it cleanly with Ctrl-C there, or `kill -INT {pid}`"
+                )),
                 None => cli,
             }
         }
         HostError::Look(error) => look_error(error),
-        HostError::Open(OpenError::Damaged { .. }) => {
-            CliError::host(error.to_string()).below(error).hint("`sandgate doctor` checks the whole journal")
-        }
+        HostError::Open(OpenError::Damaged { .. }) => CliError::host(error.to_string())
+            .below(error)
+            .hint("`sandgate doctor` checks the whole journal"),
         _ => CliError::host(error.to_string()).below(error),
     }
 }

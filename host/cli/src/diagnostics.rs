@@ -2,19 +2,23 @@
 
 use crate::{
     error::CliError,
-    ui::{Ui, count, stderr},
+    ui::{Look, Ui, count, stderr},
 };
-use sandgate_workflow::{Diagnostics, RenderOptions, render, to_json};
-use serde_json::Value;
+use sandgate_workflow::{Diagnostics, JsonDiagnostic, Style};
+use serde_json::{Value, json};
 
-/// The text of all of them.
-fn text(ui: &Ui, found: &Diagnostics) -> String {
-    render(found, &RenderOptions { colour: ui.err.coloured(), width: ui.err.wrap_at() })
+/// The text of all of them; ends with an empty line when there are any.
+fn text(look: &Look, found: &Diagnostics) -> String {
+    found.render(if look.coloured() {
+        Style::Coloured
+    } else {
+        Style::Plain
+    })
 }
 
 /// The same for programs.
-pub(crate) fn value(found: &Diagnostics) -> Value {
-    to_json(found)
+pub(crate) fn list(found: &Diagnostics) -> Vec<JsonDiagnostic> {
+    found.to_json()
 }
 
 /// Tells about warnings; they stop nothing.
@@ -23,18 +27,22 @@ pub(crate) fn tell(ui: &Ui, found: &Diagnostics) {
         return;
     }
     if ui.json() {
-        ui.note_document("sandgate.diagnostics/1", serde_json::json!({ "diagnostics": value(found) }));
+        ui.note_document(
+            "sandgate.diagnostics/1",
+            json!({ "diagnostics": list(found) }),
+        );
     } else {
-        stderr(&text(ui, found));
+        stderr(&text(&ui.err, found));
     }
 }
 
 /// An error that shows all of them.
 pub(crate) fn error(ui: &Ui, message: &str, found: &Diagnostics) -> CliError {
     let warnings = found.total() - found.errors();
-    let mut message = format!("{message}: {}", count(found.errors(), "error"));
+    let mut message = format!("{message}: {}", count(found.errors(), "mistake"));
     if warnings > 0 {
         message.push_str(&format!(", {}", count(warnings, "warning")));
     }
-    CliError::invalid(message).details(text(ui, found), value(found))
+    let value = serde_json::to_value(list(found)).unwrap_or(Value::Null);
+    CliError::invalid(message).details(text(&ui.err, found), value)
 }

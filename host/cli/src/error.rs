@@ -60,7 +60,13 @@ pub(crate) struct CliError {
 
 impl CliError {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), details: None }
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            details: None,
+        }
     }
 
     /// The command line asks for something that does not exist or does not fit.
@@ -203,7 +209,11 @@ impl CliError {
 
 /// `file` cannot be read, written, ...
 pub(crate) fn io_error(what: &str, path: &std::path::Path, error: &io::Error) -> CliError {
-    CliError::host(format!("cannot {what} {}", Esc(&path.display().to_string()))).caused_by(error)
+    CliError::host(format!(
+        "cannot {what} {}",
+        Esc(&path.display().to_string())
+    ))
+    .caused_by(error)
 }
 
 #[cfg(test)]
@@ -232,7 +242,10 @@ mod tests {
     #[test]
     fn a_broken_pipe_is_quiet() {
         let error = CliError::output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!((error.text(&Look::plain()), error.json()), (String::new(), String::new()));
+        assert_eq!(
+            (error.text(&Look::plain()), error.json()),
+            (String::new(), String::new())
+        );
         assert_eq!(error.exit().code(), 141);
     }
 }

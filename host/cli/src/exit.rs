@@ -106,7 +106,8 @@ mod tests {
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 130, 141, 143]);
         for exit in ALL.iter().filter(|e| **e != Exit::BrokenPipe) {
             assert!(
-                HELP.lines().any(|l| l.trim_start().starts_with(&format!("{}  ", exit.code()))),
+                HELP.lines()
+                    .any(|l| l.trim_start().starts_with(&format!("{}  ", exit.code()))),
                 "{exit:?}"
             );
         }
@@ -114,7 +115,13 @@ mod tests {
 
     #[test]
     fn blame_goes_to_the_first_thing_that_went_wrong() {
-        let run = |outcome, work_good, refused| of_run(Ended { outcome, work_good, refused });
+        let run = |outcome, work_good, refused| {
+            of_run(Ended {
+                outcome,
+                work_good,
+                refused,
+            })
+        };
         assert_eq!(run(Some(Outcome::Verified), true, false), Exit::Success);
         assert_eq!(run(Some(Outcome::Failed), true, false), Exit::Gate);
         assert_eq!(run(Some(Outcome::Partial), true, false), Exit::Gate);

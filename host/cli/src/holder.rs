@@ -18,13 +18,18 @@ pub(crate) enum Holder {
 
 /// Looks.
 pub(crate) fn of(project: &Project) -> Holder {
-    let Ok(lock) = project.state_dir().join("lock").metadata() else { return Holder::Nobody };
+    let Ok(lock) = project.state_dir().join("lock").metadata() else {
+        return Holder::Nobody;
+    };
     let Ok(locks) = std::fs::read_to_string(Path::new("/proc/locks")) else {
         return Holder::Unknown;
     };
     match owner(&locks, lock.ino()) {
         // A process of another namespace is listed as 0 or -1.
-        Some(pid) => u32::try_from(pid).ok().filter(|p| *p > 0).map_or(Holder::Unknown, Holder::Process),
+        Some(pid) => u32::try_from(pid)
+            .ok()
+            .filter(|p| *p > 0)
+            .map_or(Holder::Unknown, Holder::Process),
         None => Holder::Nobody,
     }
 }
@@ -35,7 +40,9 @@ pub(crate) fn of(project: &Project) -> Holder {
 fn owner(locks: &str, inode: u64) -> Option<i64> {
     locks.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, _, pid, file, ..] = fields.as_slice() else { return None };
+        let [_, "FLOCK", _, _, pid, file, ..] = fields.as_slice() else {
+            return None;
+        };
         let listed = file.rsplit(':').next()?.parse::<u64>().ok()?;
         (listed == inode).then(|| pid.parse().ok()).flatten()
     })

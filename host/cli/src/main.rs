@@ -3,13 +3,67 @@
 //! shown is trusted by anything below.
 
 mod args;
+mod cmd;
+mod context;
+mod desk;
+mod diagnostics;
 mod error;
 mod exit;
+mod holder;
+mod pick;
+mod plugins;
+mod progress;
 mod suggest;
 mod ui;
+mod view;
 
+use args::Args;
+use clap::Parser as _;
+use context::Context;
+use error::CliError;
+use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let typed: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return ExitCode::from(usage(&error, &typed).code()),
+    };
+    let command = format!("sandgate {}", typed.join(" "));
+    let json = args.global.format == args::Format::Json;
+    let (ctx, result) = match Context::new(args.global, command) {
+        Ok(ctx) => {
+            let result = cmd::run(&ctx, args.command);
+            (Some(ctx), result)
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        let text = match &ctx {
+            _ if json => error.json(),
+            Some(ctx) => error.text(&ctx.ui.err),
+            None => error.text(&ui::Look::default()),
+        };
+        ui::stderr(&text);
+        error.exit()
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Help and version are payload; anything else is an error, in the format that was asked for.
+fn usage(error: &clap::Error, typed: &[String]) -> Exit {
+    let help = !error.use_stderr();
+    if !help && args::wants_json(typed.iter().map(String::as_str)) {
+        let text = error.to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        ui::stderr(&CliError::usage(message).json());
+        return Exit::Usage;
+    }
+    // Nobody reading is not worth an error of its own.
+    drop(error.print());
+    if help { Exit::Success } else { Exit::Usage }
 }

@@ -51,9 +51,9 @@ fn choose(rows: &[RunRow], typed: &str) -> Result<RunId, CliError> {
         [] => {
             let error = CliError::usage(format!("there is no run `{}`", Esc(typed)));
             Err(match rows.last() {
-                Some(_) if wanted.len() < DIGITS_MIN => {
-                    error.hint(format!("give at least {DIGITS_MIN} digits of its beginning or end"))
-                }
+                Some(_) if wanted.len() < DIGITS_MIN => error.hint(format!(
+                    "give at least {DIGITS_MIN} digits of its beginning or end"
+                )),
                 Some(last) => error.hint(format!(
                     "`sandgate runs` lists them; the latest is {} ({})",
                     last.run.short(),
@@ -67,7 +67,14 @@ fn choose(rows: &[RunRow], typed: &str) -> Result<RunId, CliError> {
                 .iter()
                 .rev()
                 .take(CANDIDATES_MAX)
-                .map(|row| format!("{} ({}, {})", row.run, Esc(&row.workflow), row.state.as_str()))
+                .map(|row| {
+                    format!(
+                        "{} ({}, {})",
+                        row.run,
+                        Esc(&row.workflow),
+                        row.state.as_str()
+                    )
+                })
                 .collect();
             if many.len() > CANDIDATES_MAX {
                 shown.push(format!("and {} more", many.len() - CANDIDATES_MAX));
@@ -81,11 +88,18 @@ fn choose(rows: &[RunRow], typed: &str) -> Result<RunId, CliError> {
 
 /// The task of a run with this name.
 pub(crate) fn task(run: &Run, typed: &str) -> Result<(TaskIx, TaskId), CliError> {
-    let found = typed.parse::<TaskId>().ok().and_then(|id| Some((run.find(&id)?, id)));
+    let found = typed
+        .parse::<TaskId>()
+        .ok()
+        .and_then(|id| Some((run.find(&id)?, id)));
     if let Some(found) = found {
         return Ok(found);
     }
-    let error = CliError::usage(format!("run {} has no task `{}`", run.id().short(), Esc(typed)));
+    let error = CliError::usage(format!(
+        "run {} has no task `{}`",
+        run.id().short(),
+        Esc(typed)
+    ));
     let Some(plan) = run.plan() else {
         return Err(error.hint("it has no plan yet, so it has no tasks"));
     };
@@ -128,11 +142,22 @@ mod tests {
         assert_eq!(chosen("deadbeef").unwrap(), "deadbeef");
         assert_eq!(chosen("DEADBEEF").unwrap(), "deadbeef");
         assert_eq!(chosen("0194").unwrap(), "12345678");
-        assert_eq!(chosen("01932c5e-7c0a-7000-8000-0000feedbeef").unwrap(), "feedbeef");
+        assert_eq!(
+            chosen("01932c5e-7c0a-7000-8000-0000feedbeef").unwrap(),
+            "feedbeef"
+        );
         let text = |typed| choose(&rows, typed).unwrap_err().text(&Look::plain());
         assert!(text("beef").contains("fits 2 runs"), "{}", text("beef"));
-        assert!(text("beef").contains("0000feedbeef (brief, running), 01932c5e"), "{}", text("beef"));
-        assert!(text("ffff").contains("the latest is 12345678 (brief)"), "{}", text("ffff"));
+        assert!(
+            text("beef").contains("0000feedbeef (brief, running), 01932c5e"),
+            "{}",
+            text("beef")
+        );
+        assert!(
+            text("ffff").contains("the latest is 12345678 (brief)"),
+            "{}",
+            text("ffff")
+        );
         assert!(text("0").contains("at least 4"), "{}", text("0"));
     }
 }

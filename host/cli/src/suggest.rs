@@ -16,17 +16,29 @@ fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<
 }
 
 /// A hint for a name that does not exist: the nearest one, or what there is.
-pub(crate) fn hint<'a>(typed: &str, what: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+pub(crate) fn hint<'a>(
+    typed: &str,
+    what: &str,
+    names: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<String> {
     /// More names than this do not fit in a line that one reads.
     const SHOWN: usize = 12;
     if let Some(name) = nearest(typed, names.clone()) {
         return Some(format!("did you mean `{}`?", Esc(name)));
     }
     let all: Vec<&str> = names.into_iter().collect();
-    let shown: Vec<String> = all.iter().take(SHOWN).map(|n| format!("`{}`", Esc(n))).collect();
+    let shown: Vec<String> = all
+        .iter()
+        .take(SHOWN)
+        .map(|n| format!("`{}`", Esc(n)))
+        .collect();
     match all.len() {
         0 => None,
-        n if n > SHOWN => Some(format!("{what}: {}, and {} more", shown.join(", "), n - SHOWN)),
+        n if n > SHOWN => Some(format!(
+            "{what}: {}, and {} more",
+            shown.join(", "),
+            n - SHOWN
+        )),
         _ => Some(format!("{what}: {}", shown.join(", "))),
     }
 }
@@ -38,8 +50,14 @@ mod tests {
     #[test]
     fn suggests_or_lists() {
         let tasks = ["research", "draft"];
-        assert_eq!(hint("reserch", "tasks", tasks).unwrap(), "did you mean `research`?");
-        assert_eq!(hint("zzz", "tasks", tasks).unwrap(), "tasks: `research`, `draft`");
+        assert_eq!(
+            hint("reserch", "tasks", tasks).unwrap(),
+            "did you mean `research`?"
+        );
+        assert_eq!(
+            hint("zzz", "tasks", tasks).unwrap(),
+            "tasks: `research`, `draft`"
+        );
         assert_eq!(hint("zzz", "tasks", []), None);
     }
 }

@@ -77,7 +77,11 @@ impl Live {
             .name("progress".to_owned())
             .spawn(move || draw(&shared, &stopped))
             .ok();
-        Self { state, stop, thread }
+        Self {
+            state,
+            stop,
+            thread,
+        }
     }
 
     /// Takes note of a run that exists already.
@@ -123,7 +127,11 @@ impl State {
                         if let Some(id) = id {
                             self.said.remove(&(*run, id));
                         }
-                        let small = self.tracker.get(*run).and_then(Run::plan).is_none_or(|p| p.tasks.len() <= EVERY_TASK_MAX);
+                        let small = self
+                            .tracker
+                            .get(*run)
+                            .and_then(Run::plan)
+                            .is_none_or(|p| p.tasks.len() <= EVERY_TASK_MAX);
                         if !small && matches!(end, sandgate_model::AttemptEnd::Output(_)) {
                             return;
                         }
@@ -131,7 +139,12 @@ impl State {
                     _ => {}
                 }
             }
-            Notice::Progress { run, task, message, permille } => {
+            Notice::Progress {
+                run,
+                task,
+                message,
+                permille,
+            } => {
                 let done = permille.map_or(String::new(), |p| format!("{}% ", p.min(1000) / 10));
                 let text = format!("{done}{}", short(message, MESSAGE_MAX));
                 self.said.insert((*run, task.clone()), text);
@@ -146,14 +159,23 @@ impl State {
         let many = self.tracker.many();
         let mut rows = Vec::new();
         for (run, ix) in self.running.iter().take(ROWS_MAX) {
-            let Some(view) = self.tracker.get(*run).and_then(|r| r.task(*ix)) else { continue };
+            let Some(view) = self.tracker.get(*run).and_then(|r| r.task(*ix)) else {
+                continue;
+            };
             let agent = match &view.plan.work {
                 sandgate_model::TaskWork::Agent { agent, .. } => agent.to_string(),
                 sandgate_model::TaskWork::Wait(_) => String::new(),
             };
             let took = span(at.since(view.started.unwrap_or(view.since)));
-            let said = self.said.get(&(*run, view.id.clone())).map_or("", String::as_str);
-            let head = if many { format!("{} ", run.short()) } else { String::new() };
+            let said = self
+                .said
+                .get(&(*run, view.id.clone()))
+                .map_or("", String::as_str);
+            let head = if many {
+                format!("{} ", run.short())
+            } else {
+                String::new()
+            };
             let look = &self.look;
             rows.push(format!(
                 "{head}{}{}  {}  {took}  {}",
@@ -185,8 +207,12 @@ impl State {
         if self.count_again.is_some_and(|again| start < again) {
             return;
         }
-        let counted: Vec<(RunId, String)> =
-            self.tracker.runs().filter(|r| !r.state().ended()).map(|r| (r.id(), counts(r))).collect();
+        let counted: Vec<(RunId, String)> = self
+            .tracker
+            .runs()
+            .filter(|r| !r.state().ended())
+            .map(|r| (r.id(), counts(r)))
+            .collect();
         self.counted.extend(counted);
         self.count_again = Some(start + start.elapsed() * 20);
     }
@@ -204,7 +230,10 @@ fn counts(run: &Run) -> String {
     for task in run.tasks() {
         all += 1;
         if let Some(output) = task.output {
-            micros = output.charges.iter().fold(micros, |sum, c| sum.saturating_add(c.micros));
+            micros = output
+                .charges
+                .iter()
+                .fold(micros, |sum, c| sum.saturating_add(c.micros));
         }
         match task.state {
             TaskState::Running => running += 1,
@@ -222,7 +251,10 @@ fn counts(run: &Run) -> String {
     }
     if !waiting.is_empty() {
         let n: usize = waiting.values().sum();
-        let why: Vec<String> = waiting.iter().map(|(code, n)| format!("{code} {n}")).collect();
+        let why: Vec<String> = waiting
+            .iter()
+            .map(|(code, n)| format!("{code} {n}"))
+            .collect();
         text.push_str(&format!("{n} waiting ({}), ", why.join(", ")));
     }
     let gates: Vec<String> = run
@@ -231,7 +263,11 @@ fn counts(run: &Run) -> String {
         .map(|g| Esc(g.plan.id.as_str()).to_string())
         .collect();
     if !gates.is_empty() {
-        text.push_str(&format!("gates {} of {}, ", gates.join(", "), plan.gates.len()));
+        text.push_str(&format!(
+            "gates {} of {}, ",
+            gates.join(", "),
+            plan.gates.len()
+        ));
     }
     if micros > 0 {
         text.push_str(&format!("cost {}, ", money(micros)));
@@ -245,7 +281,10 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
         .unwrap_or_else(|_| ProgressStyle::default_spinner());
     let mut bars: Vec<ProgressBar> = Vec::new();
     loop {
-        let last = matches!(stopped.recv_timeout(TICK), Err(mpsc::RecvTimeoutError::Disconnected));
+        let last = matches!(
+            stopped.recv_timeout(TICK),
+            Err(mpsc::RecvTimeoutError::Disconnected)
+        );
         let (pending, rows) = {
             let mut state = lock(state);
             let pending = std::mem::take(&mut state.pending);

@@ -7,7 +7,7 @@ mod tracker;
 
 pub(crate) use live::Live;
 pub(crate) use plain::{JsonLines, Plain};
-pub(crate) use tracker::Tracker;
+pub(crate) use tracker::{Tracker, log};
 
 use crate::ui::Ui;
 use sandgate_driver::Notice;

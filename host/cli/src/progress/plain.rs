@@ -15,7 +15,10 @@ pub(crate) struct Plain {
 
 impl Plain {
     pub(super) fn new(look: Look) -> Self {
-        Self { tracker: Tracker::default(), look }
+        Self {
+            tracker: Tracker::default(),
+            look,
+        }
     }
 
     pub(super) fn know(&mut self, run: Run) {
@@ -37,19 +40,31 @@ pub(crate) struct JsonLines;
 impl JsonLines {
     pub(super) fn notice(&self, notice: &Notice) {
         let line = match notice {
-            Notice::Event { run, seq, at, event } => {
-                json_line("sandgate.event/1", json!({ "run": run, "seq": seq, "at": at, "event": event }))
-            }
+            Notice::Event {
+                run,
+                seq,
+                at,
+                event,
+            } => json_line(
+                "sandgate.event/1",
+                json!({ "run": run, "seq": seq, "at": at, "event": event }),
+            ),
             Notice::Log { run, line } => {
                 json_line("sandgate.log/1", json!({ "run": run, "line": line }))
             }
-            Notice::Progress { run, task, message, permille } => json_line(
+            Notice::Progress {
+                run,
+                task,
+                message,
+                permille,
+            } => json_line(
                 "sandgate.progress/1",
                 json!({ "run": run, "task": task, "message": message, "permille": permille }),
             ),
-            Notice::Fault { run, message } => {
-                json_line("sandgate.fault/1", json!({ "run": run, "message": message }))
-            }
+            Notice::Fault { run, message } => json_line(
+                "sandgate.fault/1",
+                json!({ "run": run, "message": message }),
+            ),
         };
         if let Ok(line) = line {
             stderr(&line);

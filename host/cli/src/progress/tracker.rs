@@ -54,8 +54,12 @@ impl Tracker {
         let mut out = Vec::new();
         let many = self.many();
         match notice {
-            Notice::Event { run: id, at, event, .. } => {
-                let Some(run) = self.step(*id, *at, event) else { return out };
+            Notice::Event {
+                run: id, at, event, ..
+            } => {
+                let Some(run) = self.step(*id, *at, event) else {
+                    return out;
+                };
                 let head = head(*id, *at, many, look);
                 let line = event::line(event, run, look);
                 if line.main {
@@ -69,7 +73,11 @@ impl Tracker {
                 }
             }
             Notice::Log { run, line } if line.level >= LogLevel::Warn => {
-                out.push(format!("{}{}", head(*run, line.at, many, look), log(line, look)));
+                out.push(format!(
+                    "{}{}",
+                    head(*run, line.at, many, look),
+                    log(line, look)
+                ));
             }
             Notice::Log { .. } | Notice::Progress { .. } => {}
             Notice::Fault { run, message } => out.push(format!(
@@ -85,7 +93,11 @@ impl Tracker {
 
 fn head(run: RunId, at: Moment, many: bool, look: &Look) -> String {
     let time = look.dim(look.zone.clock(at));
-    if many { format!("{time} {} ", look.dim(run.short())) } else { format!("{time} ") }
+    if many {
+        format!("{time} {} ", look.dim(run.short()))
+    } else {
+        format!("{time} ")
+    }
 }
 
 /// A plugin's line, marked as such: nothing a plugin writes stands before the bar.
@@ -97,5 +109,8 @@ pub(crate) fn log(line: &LogLine, look: &Look) -> String {
         LogLevel::Error => look.bad("error"),
     };
     let who = look.bold(crate::ui::Esc(&line.who));
-    format!("{who} {level} | {}", crate::ui::line(line.text.trim_end_matches('\n')))
+    format!(
+        "{who} {level} | {}",
+        crate::ui::line(line.text.trim_end_matches('\n'))
+    )
 }

@@ -101,14 +101,19 @@ pub(crate) fn json(text: &str, keep_breaks: bool) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Text rich in what must not get through.
     pub(crate) fn hostile() -> impl Strategy<Value = String> {
         let bad = prop::char::ranges(
-            vec!['\0'..='\u{a0}', '\u{200a}'..='\u{2070}', '\u{e0000}'..='\u{e01ff}'].into(),
+            vec![
+                '\0'..='\u{a0}',
+                '\u{200a}'..='\u{2070}',
+                '\u{e0000}'..='\u{e01ff}',
+            ]
+            .into(),
         );
         prop::collection::vec(prop_oneof![bad, any::<char>()], 0..60)
             .prop_map(|chars| chars.into_iter().collect())
@@ -124,7 +129,11 @@ mod tests {
             .chain([0xfeff, 0x2028, 0x2029]);
         for c in forbidden.filter_map(char::from_u32) {
             let shown = line(&format!("a{c}b"));
-            assert!(shown.starts_with("a\\") && shown.ends_with('b'), "{:x}: {shown}", u32::from(c));
+            assert!(
+                shown.starts_with("a\\") && shown.ends_with('b'),
+                "{:x}: {shown}",
+                u32::from(c)
+            );
             assert!(!shown.contains(c));
         }
         assert_eq!(line("\u{1b}[31mred\u{202e}"), "\\u{1b}[31mred\\u{202e}");

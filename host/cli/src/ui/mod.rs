@@ -5,6 +5,8 @@ mod escape;
 mod table;
 mod units;
 
+#[cfg(test)]
+pub(crate) use escape::tests::hostile;
 pub(crate) use escape::{Esc, line, lines, short};
 pub(crate) use table::Table;
 pub(crate) use units::{Zone, count, money, now, size, span};
@@ -46,21 +48,37 @@ macro_rules! styles {
     )*};
 }
 
+impl Default for Look {
+    fn default() -> Self {
+        Self::plain()
+    }
+}
+
 impl Look {
     /// No colours, no wrapping, universal time.
-    #[cfg(test)]
     pub(crate) fn plain() -> Self {
-        Self { colour: false, columns: None, zone: Zone::utc() }
+        Self {
+            colour: false,
+            columns: None,
+            zone: Zone::utc(),
+        }
     }
 
     /// The same for a terminal of so many columns.
     #[cfg(test)]
     pub(crate) fn columns(self, columns: usize) -> Self {
-        Self { columns: Some(columns), ..self }
+        Self {
+            columns: Some(columns),
+            ..self
+        }
     }
 
     fn paint(&self, style: Style, text: impl std::fmt::Display) -> String {
-        if self.colour { format!("{style}{text}{style:#}") } else { text.to_string() }
+        if self.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_string()
+        }
     }
 
     styles! {
@@ -127,8 +145,16 @@ impl Ui {
         Self {
             format,
             quiet,
-            out: Look { colour: out_colour, columns: columns(stdout.as_fd()), zone: zone.clone() },
-            err: Look { colour: err_colour, columns: columns(stderr.as_fd()), zone },
+            out: Look {
+                colour: out_colour,
+                columns: columns(stdout.as_fd()),
+                zone: zone.clone(),
+            },
+            err: Look {
+                colour: err_colour,
+                columns: columns(stderr.as_fd()),
+                zone,
+            },
             out_terminal: stdout.is_terminal(),
             err_terminal: stderr.is_terminal(),
         }
@@ -153,7 +179,9 @@ impl Ui {
     /// As [`Ui::print`].
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).map_err(CliError::output)
+        out.write_all(bytes)
+            .and_then(|()| out.flush())
+            .map_err(CliError::output)
     }
 
     /// Writes one JSON document with its `$type`: laid out in a terminal, on one line for programs, so that a document
@@ -161,7 +189,11 @@ impl Ui {
     ///
     /// # Errors
     /// As [`Ui::print`].
-    pub(crate) fn document(&self, kind: &'static str, body: impl Serialize) -> Result<(), CliError> {
+    pub(crate) fn document(
+        &self,
+        kind: &'static str,
+        body: impl Serialize,
+    ) -> Result<(), CliError> {
         self.own_document(&Document { kind, body })
     }
 
@@ -182,7 +214,11 @@ impl Ui {
     ///
     /// # Errors
     /// As [`Ui::print`].
-    pub(crate) fn json_line(&self, kind: &'static str, body: impl Serialize) -> Result<(), CliError> {
+    pub(crate) fn json_line(
+        &self,
+        kind: &'static str,
+        body: impl Serialize,
+    ) -> Result<(), CliError> {
         self.print(&json_line(kind, body)?)
     }
 
@@ -239,7 +275,10 @@ mod tests {
 
     #[test]
     fn documents_carry_their_type_and_no_raw_control() {
-        let line = json_line("sandgate.log/1", serde_json::json!({ "text": "\u{1b}\u{9b}2J\u{202e}\n" }));
+        let line = json_line(
+            "sandgate.log/1",
+            serde_json::json!({ "text": "\u{1b}\u{9b}2J\u{202e}\n" }),
+        );
         assert_eq!(
             line.unwrap(),
             "{\"$type\":\"sandgate.log/1\",\"text\":\"\\u001b\\u009b2J\\u202e\\n\"}\n"

@@ -18,7 +18,10 @@ const LAST_MIN: usize = 24;
 impl Table {
     /// A table with a heading.
     pub(crate) fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new() }
+        Self {
+            head: head.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row.
@@ -33,11 +36,21 @@ impl Table {
 
     /// The lines, each indented by `indent` spaces. In a terminal the last column wraps at its edge.
     pub(crate) fn render(&self, look: &Look, indent: usize) -> String {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0).max(self.head.len());
+        let columns = self
+            .rows
+            .iter()
+            .map(Vec::len)
+            .max()
+            .unwrap_or(0)
+            .max(self.head.len());
         let heads = self.head.iter().map(|h| visible(h)).collect::<Vec<_>>();
         let widths: Vec<usize> = (0..columns)
             .map(|c| {
-                let cells = self.rows.iter().filter_map(|r| r.get(c)).map(|cell| visible(cell));
+                let cells = self
+                    .rows
+                    .iter()
+                    .filter_map(|r| r.get(c))
+                    .map(|cell| visible(cell));
                 cells.chain(heads.get(c).copied()).max().unwrap_or(0)
             })
             .collect();
@@ -58,7 +71,9 @@ fn push_row(out: &mut String, row: &[String], widths: &[usize], look: &Look, ind
     let mut at = indent;
     for (i, (cell, &w)) in row.iter().zip(widths).enumerate() {
         if i + 1 == row.len() {
-            let room = look.wrap_at().map_or(usize::MAX, |all| all.saturating_sub(at).max(LAST_MIN));
+            let room = look
+                .wrap_at()
+                .map_or(usize::MAX, |all| all.saturating_sub(at).max(LAST_MIN));
             let parts = wrap(cell, room);
             for (n, part) in parts.iter().enumerate() {
                 if n > 0 {
@@ -124,7 +139,11 @@ mod tests {
     fn lines_up_and_wraps() {
         let mut table = Table::new(&["task", "state", "why"]);
         table.row(["a".into(), "succeeded".into(), String::new()]);
-        table.row(["draft".into(), "ready".into(), "one two three four five six seven eight".into()]);
+        table.row([
+            "draft".into(),
+            "ready".into(),
+            "one two three four five six seven eight".into(),
+        ]);
         assert_eq!(
             table.render(&Look::plain(), 2),
             "  task   state      why\n  a      succeeded\n  draft  ready      one two three four five six seven eight\n"

@@ -32,7 +32,12 @@ pub(crate) fn size(bytes: u64) -> String {
         tenths /= 1024;
         unit += 1;
     }
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS.get(unit).unwrap_or(&"TiB"))
+    format!(
+        "{}.{} {}",
+        tenths / 10,
+        tenths % 10,
+        UNITS.get(unit).unwrap_or(&"TiB")
+    )
 }
 
 /// An amount of money in millionths: `0.25`, `12.00`, `0.000004`.
@@ -59,7 +64,6 @@ impl Zone {
     }
 
     /// Universal time.
-    #[cfg(test)]
     pub(crate) fn utc() -> Self {
         Self(TimeZone::UTC)
     }
@@ -94,34 +98,54 @@ mod tests {
 
     #[test]
     fn spans() {
-        let shown: Vec<_> = [0, 99, 100, 101, 1234, 59_900, 60_000, 125_000, 3_720_000, 90_000_000]
-            .map(|ms| span(Millis(ms)))
-            .into();
+        let shown: Vec<_> = [
+            0, 99, 100, 101, 1234, 59_900, 60_000, 125_000, 3_720_000, 90_000_000,
+        ]
+        .map(|ms| span(Millis(ms)))
+        .into();
         assert_eq!(
             shown,
-            ["0ms", "99ms", "0.1s", "0.2s", "1.3s", "59.9s", "1m 00s", "2m 05s", "1h 02m", "1d 01h"]
+            [
+                "0ms", "99ms", "0.1s", "0.2s", "1.3s", "59.9s", "1m 00s", "2m 05s", "1h 02m",
+                "1d 01h"
+            ]
         );
         assert_eq!(span(Millis(u64::MAX)).split(' ').count(), 2);
     }
 
     #[test]
     fn sizes() {
-        let shown: Vec<_> =
-            [0, 1023, 1024, 4300, 1 << 20, (1 << 30) - 1, 5 << 40].map(size).into();
+        let shown: Vec<_> = [0, 1023, 1024, 4300, 1 << 20, (1 << 30) - 1, 5 << 40]
+            .map(size)
+            .into();
         assert_eq!(
             shown,
-            ["0 B", "1023 B", "1.0 KiB", "4.1 KiB", "1.0 MiB", "1023.9 MiB", "5.0 TiB"]
+            [
+                "0 B",
+                "1023 B",
+                "1.0 KiB",
+                "4.1 KiB",
+                "1.0 MiB",
+                "1023.9 MiB",
+                "5.0 TiB"
+            ]
         );
     }
 
     #[test]
     fn money_shows_every_digit_that_counts() {
-        assert_eq!([0, 4, 250_000, 12_000_000].map(money), ["0.00", "0.000004", "0.25", "12.00"]);
+        assert_eq!(
+            [0, 4, 250_000, 12_000_000].map(money),
+            ["0.00", "0.000004", "0.25", "12.00"]
+        );
     }
 
     #[test]
     fn moments() {
-        assert_eq!(Zone::utc().day(Moment(1_700_000_000_123)), "2023-11-14 22:13:20");
+        assert_eq!(
+            Zone::utc().day(Moment(1_700_000_000_123)),
+            "2023-11-14 22:13:20"
+        );
         assert_eq!(Zone::utc().clock(Moment(1_700_000_000_123)), "22:13:20");
         assert_eq!(Zone::utc().clock(Moment(u64::MAX)), "(no such time)");
     }

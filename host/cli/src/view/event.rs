@@ -21,11 +21,19 @@ pub(crate) struct Line {
 }
 
 fn main(text: String) -> Line {
-    Line { text, below: Vec::new(), main: true }
+    Line {
+        text,
+        below: Vec::new(),
+        main: true,
+    }
 }
 
 fn side(text: String) -> Line {
-    Line { text, below: Vec::new(), main: false }
+    Line {
+        text,
+        below: Vec::new(),
+        main: false,
+    }
 }
 
 /// The line of an event.
@@ -38,13 +46,22 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
         )),
         Event::PlanningStarted => side("planning started".to_owned()),
         Event::PlannerFailed { planner, message } => {
-            let who = planner.as_ref().map_or("planning".to_owned(), |p| format!("planner {p}"));
+            let who = planner
+                .as_ref()
+                .map_or("planning".to_owned(), |p| format!("planner {p}"));
             let mut line = main(format!("{who} {}", look.bad("failed")));
-            line.below = crate::ui::lines(message).into_iter().take(20).map(|l| format!("| {l}")).collect();
+            line.below = crate::ui::lines(message)
+                .into_iter()
+                .take(20)
+                .map(|l| format!("| {l}"))
+                .collect();
             line
         }
         Event::PlanFrozen { digest, plan } => {
-            let by = plan.planner.as_ref().map_or(String::new(), |p| format!(" by {p}"));
+            let by = plan
+                .planner
+                .as_ref()
+                .map_or(String::new(), |p| format!(" by {p}"));
             let gates = match plan.gates.len() {
                 0 => String::new(),
                 n => format!(", {}", count(n, "gate")),
@@ -58,10 +75,14 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
         Event::DispatchRequested => side("dispatch was asked for".to_owned()),
         Event::VerifyRequested => side("verification was asked for".to_owned()),
         Event::TaskEvaluated { task, evaluated } => evaluated_line(*task, evaluated, run, look),
-        Event::AttemptStarted { task, attempt } => {
-            main(format!("{} started{}", name(*task, run, look), words::attempt(attempt.0)))
-        }
-        Event::AttemptEnded { task, end, took, .. } => {
+        Event::AttemptStarted { task, attempt } => main(format!(
+            "{} started{}",
+            name(*task, run, look),
+            words::attempt(attempt.0)
+        )),
+        Event::AttemptEnded {
+            task, end, took, ..
+        } => {
             let mut line = ended(*task, end, run, look);
             line.text.push_str(&format!(" in {}", span(*took)));
             if let Some(again) = again(*task, run, look) {
@@ -69,19 +90,25 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
             }
             line
         }
-        Event::GateStarted { gate, attempt } => {
-            side(format!("gate {} started{}", gate_name(*gate, run, look), words::attempt(attempt.0)))
-        }
-        Event::GateEnded { gate, end, took, .. } => {
+        Event::GateStarted { gate, attempt } => side(format!(
+            "gate {} started{}",
+            gate_name(*gate, run, look),
+            words::attempt(attempt.0)
+        )),
+        Event::GateEnded {
+            gate, end, took, ..
+        } => {
             let mut line = gate_ended(*gate, end, run, look);
             line.text.push_str(&format!(" in {}", span(*took)));
             line
         }
         Event::TimerFired { timer } => match timer {
             Timer::Retry(task) => side(format!("{} may be tried again", name(*task, run, look))),
-            Timer::Wait(task) => {
-                main(format!("{} {}: no signal came in time", name(*task, run, look), look.bad("failed")))
-            }
+            Timer::Wait(task) => main(format!(
+                "{} {}: no signal came in time",
+                name(*task, run, look),
+                look.bad("failed")
+            )),
             Timer::Run => main(look.bad("the run took longer than it may")),
         },
         Event::Paused => main("paused".to_owned()),
@@ -104,7 +131,9 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
 /// The line about the run's end, when the event ended it.
 pub(crate) fn run_ended(run: &Run, look: &Look) -> Option<String> {
     let outcome = run.outcome()?;
-    let took = run.ended().map_or(String::new(), |end| format!(" in {}", span(end.since(run.created()))));
+    let took = run.ended().map_or(String::new(), |end| {
+        format!(" in {}", span(end.since(run.created())))
+    });
     let word = words::run_state(look, run.state(), Some(outcome), false);
     let id = look.bold(format!("run {}", run.id().short()));
     Some(match outcome {
@@ -114,7 +143,8 @@ pub(crate) fn run_ended(run: &Run, look: &Look) -> Option<String> {
 }
 
 fn name(ix: TaskIx, run: &Run, look: &Look) -> String {
-    run.task(ix).map_or_else(|| format!("#{}", ix.0), |t| look.bold(&t.id))
+    run.task(ix)
+        .map_or_else(|| format!("#{}", ix.0), |t| look.bold(&t.id))
 }
 
 fn gate_name(ix: GateIx, run: &Run, look: &Look) -> String {
@@ -126,21 +156,31 @@ fn gate_name(ix: GateIx, run: &Run, look: &Look) -> String {
 fn evaluated_line(task: TaskIx, evaluated: &Evaluated, run: &Run, look: &Look) -> Line {
     let task = name(task, run, look);
     match evaluated {
-        Evaluated::Skip => main(format!("{task} {}: its `when` is false", look.warn("skipped"))),
+        Evaluated::Skip => main(format!(
+            "{task} {}: its `when` is false",
+            look.warn("skipped")
+        )),
         Evaluated::Once => side(format!("{task}: its `when` holds")),
-        Evaluated::Each { items } => main(format!("{task}: for each of {}", count(items.len(), "item"))),
-        Evaluated::Failed { message } => {
-            main(format!("{task} {}: {}", look.bad("failed"), short(message, MESSAGE_MAX)))
-        }
+        Evaluated::Each { items } => main(format!(
+            "{task}: for each of {}",
+            count(items.len(), "item")
+        )),
+        Evaluated::Failed { message } => main(format!(
+            "{task} {}: {}",
+            look.bad("failed"),
+            short(message, MESSAGE_MAX)
+        )),
     }
 }
 
 fn ended(task: TaskIx, end: &AttemptEnd, run: &Run, look: &Look) -> Line {
     let task = name(task, run, look);
     match end {
-        AttemptEnd::Output(output) => {
-            main(format!("{task} {}{}", look.good("succeeded"), produced(output)))
-        }
+        AttemptEnd::Output(output) => main(format!(
+            "{task} {}{}",
+            look.good("succeeded"),
+            produced(output)
+        )),
         AttemptEnd::Failed { class, message, .. } => {
             let class = look.bad(format!("failed ({})", class.as_str()));
             main(format!("{task} {class}: {}", short(message, MESSAGE_MAX)))
@@ -152,12 +192,23 @@ fn ended(task: TaskIx, end: &AttemptEnd, run: &Run, look: &Look) -> Line {
 
 /// What an attempt gave back besides its output.
 fn produced(output: &TaskOutput) -> String {
-    let mut parts: Vec<String> = output.artifacts.iter().map(|a| a.name.to_string()).collect();
-    let micros = output.charges.iter().fold(0u64, |sum, c| sum.saturating_add(c.micros));
+    let mut parts: Vec<String> = output
+        .artifacts
+        .iter()
+        .map(|a| a.name.to_string())
+        .collect();
+    let micros = output
+        .charges
+        .iter()
+        .fold(0u64, |sum, c| sum.saturating_add(c.micros));
     if micros > 0 {
         parts.push(format!("cost {}", money(micros)));
     }
-    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    }
 }
 
 /// Whether a task whose attempt just ended goes on.
@@ -181,7 +232,11 @@ fn gate_ended(gate: GateIx, end: &GateEnd, run: &Run, look: &Look) -> Line {
     let gate = gate_name(gate, run, look);
     match end {
         GateEnd::Checks { checks } => {
-            let worst = checks.iter().map(|c| c.verdict).max().unwrap_or(Verdict::Inconclusive);
+            let worst = checks
+                .iter()
+                .map(|c| c.verdict)
+                .max()
+                .unwrap_or(Verdict::Inconclusive);
             let mut line = main(format!(
                 "gate {gate}: {}, {}",
                 words::verdict(look, worst),
@@ -191,7 +246,11 @@ fn gate_ended(gate: GateIx, end: &GateEnd, run: &Run, look: &Look) -> Line {
                 .iter()
                 .map(|c| {
                     let verdict = words::verdict(look, c.verdict);
-                    format!("{verdict}  {}: {}", short(&c.name, 60), short(&c.message, MESSAGE_MAX))
+                    format!(
+                        "{verdict}  {}: {}",
+                        short(&c.name, 60),
+                        short(&c.message, MESSAGE_MAX)
+                    )
                 })
                 .collect();
             line

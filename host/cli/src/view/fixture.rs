@@ -4,9 +4,9 @@
 use sandgate_engine::{Event, GateEnd, Run, Steps};
 use sandgate_model::{
     Artifact, ArtifactName, AttemptEnd, AttemptNo, Charge, Check, Digest, FailureClass, FileGrant,
-    FileMode, GateId, GateIx, Grants, Millis, Moment, OnFailure, PLAN_FORMAT, Payload, Plan, PlanGate,
-    PlanPlugin, PlanTask, PluginName, Retry, Role, RunId, Session, TaskId, TaskIx, TaskOutput, TaskWork,
-    Verdict, WorkflowName,
+    FileMode, GateId, GateIx, Grants, Millis, Moment, OnFailure, PLAN_FORMAT, Payload, Plan,
+    PlanGate, PlanPlugin, PlanTask, PluginName, Retry, Role, RunId, Session, TaskId, TaskIx,
+    TaskOutput, TaskWork, Verdict, WorkflowName,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
@@ -33,11 +33,16 @@ fn task(id: &str, needs: &[u32]) -> PlanTask {
         produces: Vec::new(),
         when: None,
         for_each: None,
-        retry: Retry { attempts: 2, backoff: Millis(1000), max_backoff: Millis(1000) },
+        retry: Retry {
+            attempts: 2,
+            backoff: Millis(1000),
+            max_backoff: Millis(1000),
+        },
         timeout: Millis(90_000),
         priority: 0,
         repeatable: false,
         approval_before: false,
+        approval_after: false,
         grants: Grants::default(),
     }
 }
@@ -46,8 +51,11 @@ fn task(id: &str, needs: &[u32]) -> PlanTask {
 pub(crate) fn plan(gates: bool) -> Plan {
     let mut research = task("research", &[]);
     research.produces = vec![ArtifactName::new("findings").unwrap()];
-    research.grants.files =
-        vec![FileGrant { host: "notes".into(), guest: "/notes".into(), mode: FileMode::Read }];
+    research.grants.files = vec![FileGrant {
+        host: "notes".into(),
+        guest: "/notes".into(),
+        mode: FileMode::Read,
+    }];
     let gate = PlanGate {
         id: GateId::new("mentions-price").unwrap(),
         plugin: plugin("text-rules"),
@@ -56,7 +64,10 @@ pub(crate) fn plan(gates: bool) -> Plan {
         timeout: Millis(1000),
         grants: Grants::default(),
     };
-    let pin = |role| PlanPlugin { role, digest: Digest::of(b"component") };
+    let pin = |role| PlanPlugin {
+        role,
+        digest: Digest::of(b"component"),
+    };
     Plan {
         format: PLAN_FORMAT,
         workflow: WorkflowName::new("brief").unwrap(),
@@ -97,19 +108,36 @@ pub(crate) fn planned(plan: Plan, steps: Steps) -> Script {
             },
         ),
         (1, Event::PlanningStarted),
-        (20, Event::PlanFrozen { digest: plan.digest().unwrap(), plan: Arc::new(plan) }),
+        (
+            20,
+            Event::PlanFrozen {
+                digest: plan.digest().unwrap(),
+                plan: Arc::new(plan),
+            },
+        ),
     ]
 }
 
 /// Both steps by itself.
-pub(crate) const ALL: Steps = Steps { dispatch: true, verify: true };
+pub(crate) const ALL: Steps = Steps {
+    dispatch: true,
+    verify: true,
+};
 
 /// An attempt that starts and ends.
 pub(crate) fn attempt(task: u32, attempt: u32, took: u64, end: AttemptEnd) -> Script {
     let (task, attempt) = (TaskIx(task), AttemptNo(attempt));
     vec![
         (1, Event::AttemptStarted { task, attempt }),
-        (took, Event::AttemptEnded { task, attempt, end, took: Millis(took) }),
+        (
+            took,
+            Event::AttemptEnded {
+                task,
+                attempt,
+                end,
+                took: Millis(took),
+            },
+        ),
     ]
 }
 
@@ -123,7 +151,10 @@ pub(crate) fn answer() -> AttemptEnd {
             size: 4300,
             media_type: "text/\u{1b}[31mmarkdown".into(),
         }],
-        charges: vec![Charge { what: "tokens\u{202e}".into(), micros: 250_000 }],
+        charges: vec![Charge {
+            what: "tokens\u{202e}".into(),
+            micros: 250_000,
+        }],
     })
 }
 
@@ -147,7 +178,15 @@ pub(crate) fn gate(verdict: Verdict) -> Script {
     }];
     vec![
         (1, Event::GateStarted { gate, attempt }),
-        (12, Event::GateEnded { gate, attempt, end: GateEnd::Checks { checks }, took: Millis(12) }),
+        (
+            12,
+            Event::GateEnded {
+                gate,
+                attempt,
+                end: GateEnd::Checks { checks },
+                took: Millis(12),
+            },
+        ),
     ]
 }
 
@@ -173,7 +212,12 @@ pub(crate) fn partial() -> Script {
     let mut script = planned(plan(false), ALL);
     script.extend(attempt(0, 1, 180, answer()));
     script.extend(attempt(1, 1, 40, failure()));
-    script.push((1000, Event::TimerFired { timer: sandgate_engine::Timer::Retry(TaskIx(1)) }));
+    script.push((
+        1000,
+        Event::TimerFired {
+            timer: sandgate_engine::Timer::Retry(TaskIx(1)),
+        },
+    ));
     script.extend(attempt(1, 2, 41, failure()));
     script
 }

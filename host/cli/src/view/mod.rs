@@ -12,3 +12,6 @@ pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod fixture;
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,10 @@ const TASKS_MAX: usize = 200;
 
 /// The plan.
 pub(crate) fn text(plan: &Plan, digest: Option<Digest>, look: &Look) -> String {
-    let by = plan.planner.as_ref().map_or("written".to_owned(), |p| format!("by {p}"));
+    let by = plan
+        .planner
+        .as_ref()
+        .map_or("written".to_owned(), |p| format!("by {p}"));
     let head = look.bold(format!("plan of {}", plan.workflow));
     let mut out = format!("{head}, revision {}, {by}\n", plan.revision);
     let mut table = Table::default();
@@ -18,26 +21,41 @@ pub(crate) fn text(plan: &Plan, digest: Option<Digest>, look: &Look) -> String {
         table.row([look.dim("digest"), digest.to_string()]);
     }
     for (name, value) in &plan.inputs {
-        table.row([look.dim("input"), format!("{} = {}", Esc(name), Esc(&value.to_string()))]);
+        table.row([
+            look.dim("input"),
+            format!("{} = {}", Esc(name), Esc(&value.to_string())),
+        ]);
     }
     let rest = match plan.on_failure {
         OnFailure::Continue => "when a task fails, independent ones go on",
         OnFailure::Stop => "when a task fails, the run stops",
     };
-    let limit = plan.timeout.map_or(String::new(), |t| format!("; at most {} in all", span(t)));
-    table.row([look.dim("rules"), format!("at most {} at once; {rest}{limit}", plan.concurrency)]);
+    let limit = plan
+        .timeout
+        .map_or(String::new(), |t| format!("; at most {} in all", span(t)));
+    table.row([
+        look.dim("rules"),
+        format!("at most {} at once; {rest}{limit}", plan.concurrency),
+    ]);
     out.push_str(&table.render(look, 2));
     if !plan.rationale.is_empty() {
         out.push_str(&look.dim("  the planner says\n"));
         message(&mut out, &plan.rationale, "    ");
     }
-    out.push_str(&format!("\n{}\n", look.bold(count(plan.tasks.len(), "task"))));
+    out.push_str(&format!(
+        "\n{}\n",
+        look.bold(count(plan.tasks.len(), "task"))
+    ));
     let mut table = Table::new(&["task", "does", "needs", "produces", "may", "limits"]);
     for task in plan.tasks.iter().take(TASKS_MAX) {
         table.row([
             task.id.to_string(),
             work(task),
-            names(task.needs.iter().filter_map(|ix| Some(plan.task(*ix)?.id.to_string()))),
+            names(
+                task.needs
+                    .iter()
+                    .filter_map(|ix| Some(plan.task(*ix)?.id.to_string())),
+            ),
             names(task.produces.iter().map(ToString::to_string)),
             grants(&task.grants),
             limits(task),
@@ -46,10 +64,15 @@ pub(crate) fn text(plan: &Plan, digest: Option<Digest>, look: &Look) -> String {
     out.push_str(&table.render(look, 2));
     if plan.tasks.len() > TASKS_MAX {
         let more = count(plan.tasks.len() - TASKS_MAX, "task");
-        out.push_str(&look.dim(format!("  … and {more} more; `--format json` has them all\n")));
+        out.push_str(&look.dim(format!(
+            "  … and {more} more; `--format json` has them all\n"
+        )));
     }
     if !plan.gates.is_empty() {
-        out.push_str(&format!("\n{}\n", look.bold(count(plan.gates.len(), "gate"))));
+        out.push_str(&format!(
+            "\n{}\n",
+            look.bold(count(plan.gates.len(), "gate"))
+        ));
         let mut table = Table::new(&["gate", "uses", "tier", "may"]);
         for gate in &plan.gates {
             table.row([
@@ -70,8 +93,16 @@ fn names(names: impl Iterator<Item = String>) -> String {
 
 fn work(task: &PlanTask) -> String {
     match &task.work {
-        TaskWork::Agent { agent, session: Session::Spawn, .. } => agent.to_string(),
-        TaskWork::Agent { agent, session: Session::Pinned(name), .. } => {
+        TaskWork::Agent {
+            agent,
+            session: Session::Spawn,
+            ..
+        } => agent.to_string(),
+        TaskWork::Agent {
+            agent,
+            session: Session::Pinned(name),
+            ..
+        } => {
             format!("{agent} in session {name}")
         }
         TaskWork::Wait(wait) => format!("wait for {}", wait.signal),
@@ -103,6 +134,9 @@ fn limits(task: &PlanTask) -> String {
     }
     if task.approval_before {
         parts.push("after an approval".to_owned());
+    }
+    if task.approval_after {
+        parts.push("its result needs an approval".to_owned());
     }
     parts.join(", ")
 }

@@ -1,22 +1,28 @@
 //! Where a run is, in a screenful: counts, what runs, what waits.
 
 use super::{summary, words};
-use crate::ui::{Look, Table, span};
-use sandgate_engine::{ExecutionSummary, GateState, TaskState};
+use crate::{
+    holder::Holder,
+    ui::{Look, Table, span},
+};
+use sandgate_engine::{ExecutionSummary, GateState, TaskState, Wait};
 use sandgate_model::Moment;
 
 /// Running tasks listed at most.
 const RUNNING_MAX: usize = 20;
 
 /// As text.
-pub(crate) fn text(s: &ExecutionSummary, driven: Option<&str>, now: Moment, look: &Look) -> String {
+pub(crate) fn text(s: &ExecutionSummary, holder: &Holder, now: Moment, look: &Look) -> String {
     let mut out = summary::head(s, look);
     let mut table = Table::default();
     if !s.tasks.is_empty() {
         table.row([look.dim("tasks"), words::tasks(s.tasks.len(), &s.counts)]);
     }
-    let gates: Vec<String> =
-        s.gates.iter().map(|g| format!("{} {}", g.id, words::gate_state(look, g.state))).collect();
+    let gates: Vec<String> = s
+        .gates
+        .iter()
+        .map(|g| format!("{} {}", g.id, words::gate_state(look, g.state)))
+        .collect();
     if !gates.is_empty() {
         table.row([look.dim("gates"), gates.join(", ")]);
     }
@@ -28,11 +34,18 @@ pub(crate) fn text(s: &ExecutionSummary, driven: Option<&str>, now: Moment, look
         table.row([look.dim("waits for"), words::wait(wait, s.run, look)]);
     }
     if !s.state.ended() {
-        let host = match driven {
-            Some(holder) => format!("driven by {holder}"),
-            None => format!("no host drives it; go on with `sandgate resume {}`", s.run.short()),
+        // A process that drives the project may have been asked for another run only.
+        let host = match holder {
+            Holder::Process(pid) => Some(format!("process {pid} drives this project")),
+            Holder::Nobody if s.waits.iter().all(Wait::by_itself) => Some(format!(
+                "nobody drives it; go on with `sandgate resume {}`",
+                s.run.short()
+            )),
+            Holder::Nobody | Holder::Unknown => None,
         };
-        table.row([look.dim("host"), host]);
+        if let Some(host) = host {
+            table.row([look.dim("host"), host]);
+        }
     }
     out.push_str(&table.render(look, 2));
     running(&mut out, s, now, look);
@@ -45,7 +58,9 @@ fn running(out: &mut String, s: &ExecutionSummary, now: Moment, look: &Look) {
     for t in tasks().take(RUNNING_MAX) {
         table.row([
             t.id.to_string(),
-            t.agent.as_ref().map_or_else(String::new, ToString::to_string),
+            t.agent
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
             t.attempts.to_string(),
             look.zone.clock(t.since),
             format!("{} ago", span(now.since(t.since))),
@@ -53,7 +68,13 @@ fn running(out: &mut String, s: &ExecutionSummary, now: Moment, look: &Look) {
     }
     for g in s.gates.iter().filter(|g| g.state == GateState::Running) {
         let empty = String::new;
-        table.row([g.id.to_string(), look.dim("(gate)"), empty(), empty(), empty()]);
+        table.row([
+            g.id.to_string(),
+            look.dim("(gate)"),
+            empty(),
+            empty(),
+            empty(),
+        ]);
     }
     if !table.is_empty() {
         out.push('\n');

@@ -43,6 +43,7 @@ pub(crate) fn text(s: &ExecutionSummary, look: &Look) -> String {
     artifacts(&mut out, s, look);
     checks(&mut out, s, look);
     errors(&mut out, s, look);
+    waits(&mut out, s, look);
     next(&mut out, s, look);
     out
 }
@@ -50,7 +51,11 @@ pub(crate) fn text(s: &ExecutionSummary, look: &Look) -> String {
 /// Outcome, goal, plan, time, cost.
 pub(crate) fn head(s: &ExecutionSummary, look: &Look) -> String {
     let state = words::run_state(look, s.state, s.outcome, s.paused);
-    let mut out = format!("{} of {}: {state}", look.bold(format!("run {}", s.run.short())), s.workflow);
+    let mut out = format!(
+        "{} of {}: {state}",
+        look.bold(format!("run {}", s.run.short())),
+        s.workflow
+    );
     if s.stopping {
         out.push_str(", stopping");
     }
@@ -62,16 +67,29 @@ pub(crate) fn head(s: &ExecutionSummary, look: &Look) -> String {
     let mut row = |name: &str, text: String| table.row([look.dim(name), text]);
     row("goal", Esc(&s.goal).to_string());
     if let Some(plan) = &s.plan {
-        let digest = plan.digest.map_or(String::new(), |d| format!("sha256:{}, ", d.short()));
-        let by = plan.planner.as_ref().map_or("written".to_owned(), |p| format!("by {p}"));
+        let digest = plan
+            .digest
+            .map_or(String::new(), |d| format!("sha256:{}, ", d.short()));
+        let by = plan
+            .planner
+            .as_ref()
+            .map_or("written".to_owned(), |p| format!("by {p}"));
         row("plan", format!("{digest}revision {}, {by}", plan.revision));
     }
-    let took = s.ended.map_or(String::new(), |end| format!(", took {}", span(end.since(s.created))));
+    let took = s.ended.map_or(String::new(), |end| {
+        format!(", took {}", span(end.since(s.created)))
+    });
     row("created", format!("{}{took}", look.zone.day(s.created)));
     if s.cost_micros > 0 {
-        let parts: Vec<String> =
-            s.charges.iter().map(|(what, m)| format!("{} {}", Esc(what), money(*m))).collect();
-        row("cost", format!("{} ({})", money(s.cost_micros), parts.join(", ")));
+        let parts: Vec<String> = s
+            .charges
+            .iter()
+            .map(|(what, m)| format!("{} {}", Esc(what), money(*m)))
+            .collect();
+        row(
+            "cost",
+            format!("{} ({})", money(s.cost_micros), parts.join(", ")),
+        );
     }
     out.push_str(&table.render(look, 2));
     out
@@ -88,7 +106,10 @@ fn heading(out: &mut String, look: &Look, name: &str, rest: &str) {
 
 fn left_out(out: &mut String, look: &Look, n: usize, what: &str) {
     if n > 0 {
-        let line = format!("  … and {} more; `--format json` has them all", count(n, what));
+        let line = format!(
+            "  … and {} more; `--format json` has them all",
+            count(n, what)
+        );
         out.push_str(&look.dim(line));
         out.push('\n');
     }
@@ -100,12 +121,18 @@ fn tasks(out: &mut String, s: &ExecutionSummary, look: &Look) {
     }
     heading(out, look, "tasks", &words::counts(&s.counts));
     let all = s.tasks.len() <= TASKS_ALL;
-    let listed = || s.tasks.iter().filter(|t| all || t.state != TaskState::Succeeded);
+    let listed = || {
+        s.tasks
+            .iter()
+            .filter(|t| all || t.state != TaskState::Succeeded)
+    };
     let mut table = Table::new(&["task", "agent", "state", "attempts", "took", "reason"]);
     for t in listed().take(ROWS_MAX) {
         table.row([
             t.id.to_string(),
-            t.agent.as_ref().map_or_else(|| look.dim("(wait)"), ToString::to_string),
+            t.agent
+                .as_ref()
+                .map_or_else(|| look.dim("(wait)"), ToString::to_string),
             words::task_state(look, t.state),
             t.attempts.to_string(),
             t.took_ms.map_or_else(String::new, span),
@@ -128,7 +155,11 @@ fn tasks(out: &mut String, s: &ExecutionSummary, look: &Look) {
 fn why(t: &TaskSummary, look: &Look) -> String {
     match (&t.blocked, &t.error) {
         (Some(blocked), _) => {
-            format!("{}: {}", blocked.reason.code(), words::reason(&blocked.reason, look))
+            format!(
+                "{}: {}",
+                blocked.reason.code(),
+                words::reason(&blocked.reason, look)
+            )
         }
         (None, Some(error)) if t.state == TaskState::Failed => error.class.as_str().to_owned(),
         _ => String::new(),
@@ -136,7 +167,9 @@ fn why(t: &TaskSummary, look: &Look) -> String {
 }
 
 fn artifacts(out: &mut String, s: &ExecutionSummary, look: &Look) {
-    let Some(first) = s.artifacts.first() else { return };
+    let Some(first) = s.artifacts.first() else {
+        return;
+    };
     heading(out, look, "artifacts", "");
     let mut table = Table::new(&["artifact", "size", "digest", "type"]);
     for a in s.artifacts.iter().take(ROWS_MAX) {
@@ -148,9 +181,18 @@ fn artifacts(out: &mut String, s: &ExecutionSummary, look: &Look) {
         ]);
     }
     out.push_str(&table.render(look, 2));
-    left_out(out, look, s.artifacts.len().saturating_sub(ROWS_MAX), "artifact");
-    let read =
-        format!("sandgate summary {} --artifact {}.{}", s.run.short(), first.task, first.artifact.name);
+    left_out(
+        out,
+        look,
+        s.artifacts.len().saturating_sub(ROWS_MAX),
+        "artifact",
+    );
+    let read = format!(
+        "sandgate summary {} --artifact {}.{}",
+        s.run.short(),
+        first.task,
+        first.artifact.name
+    );
     out.push_str(&look.dim(format!("  read one with `{read}`")));
     out.push('\n');
 }
@@ -160,28 +202,51 @@ fn checks(out: &mut String, s: &ExecutionSummary, look: &Look) {
     if s.checks.is_empty() && open == 0 {
         return;
     }
-    let passed = s.checks.iter().filter(|c| c.verdict == Verdict::Pass).count();
-    heading(out, look, "checks", &format!("{passed} of {} pass", s.checks.len()));
+    let passed = s
+        .checks
+        .iter()
+        .filter(|c| c.verdict == Verdict::Pass)
+        .count();
+    heading(
+        out,
+        look,
+        "checks",
+        &format!("{passed} of {} pass", s.checks.len()),
+    );
     let mut table = Table::new(&["gate", "check", "verdict", "took", "message"]);
     for c in s.checks.iter().take(ROWS_MAX) {
         let rows = lines(&c.message);
         for (n, line) in rows.iter().take(ERROR_LINES_MAX).enumerate() {
             let cells = match n {
                 0 => [
-                    c.gate.as_ref().map_or_else(|| look.dim("(host)"), ToString::to_string),
+                    c.gate
+                        .as_ref()
+                        .map_or_else(|| look.dim("(host)"), ToString::to_string),
                     Esc(&c.name).to_string(),
                     words::verdict(look, c.verdict),
                     c.duration_ms.map_or_else(String::new, span),
                     line.clone(),
                 ],
-                _ => [String::new(), String::new(), String::new(), String::new(), format!("| {line}")],
+                _ => [
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    format!("| {line}"),
+                ],
             };
             table.row(cells);
         }
     }
     for gate in s.gates.iter().filter(|g| g.verdict.is_none()) {
         let empty = String::new;
-        table.row([gate.id.to_string(), empty(), words::gate_state(look, gate.state), empty(), empty()]);
+        table.row([
+            gate.id.to_string(),
+            empty(),
+            words::gate_state(look, gate.state),
+            empty(),
+            empty(),
+        ]);
     }
     out.push_str(&table.render(look, 2));
     left_out(out, look, s.checks.len().saturating_sub(ROWS_MAX), "check");
@@ -195,7 +260,11 @@ fn errors(out: &mut String, s: &ExecutionSummary, look: &Look) {
     }
     heading(out, look, "errors", "");
     for e in own().take(ROWS_MAX) {
-        out.push_str(&format!("  {} {}\n", look.bold(&e.task), look.bad(e.class.as_str())));
+        out.push_str(&format!(
+            "  {} {}\n",
+            look.bold(&e.task),
+            look.bad(e.class.as_str())
+        ));
         message(out, &e.message, "    ");
     }
     left_out(out, look, own().count().saturating_sub(ROWS_MAX), "error");
@@ -209,29 +278,52 @@ pub(crate) fn message(out: &mut String, text: &str, indent: &str) {
     }
     if all.len() > ERROR_LINES_MAX {
         let more = count(all.len() - ERROR_LINES_MAX, "line");
-        out.push_str(&format!("{indent}… and {more} more; `--format json` has them all\n"));
+        out.push_str(&format!(
+            "{indent}… and {more} more; `--format json` has them all\n"
+        ));
     }
+}
+
+fn waits(out: &mut String, s: &ExecutionSummary, look: &Look) {
+    if s.waits.is_empty() {
+        return;
+    }
+    heading(out, look, "waits for", "");
+    for wait in s.waits.iter().take(ROWS_MAX) {
+        out.push_str(&format!("  {}\n", words::wait(wait, s.run, look)));
+    }
+    left_out(out, look, s.waits.len().saturating_sub(ROWS_MAX), "wait");
 }
 
 /// What the person can do now.
 fn next(out: &mut String, s: &ExecutionSummary, look: &Look) {
     let run = s.run.short();
     let mut table = Table::default();
-    let mut row = |command: String, why: &str| table.row([format!("sandgate {command}"), look.dim(why)]);
+    let mut row =
+        |command: String, why: &str| table.row([format!("sandgate {command}"), look.dim(why)]);
     let again = s.tasks.iter().any(|t| {
-        matches!(t.state, TaskState::Failed | TaskState::Lost | TaskState::Cancelled)
+        matches!(
+            t.state,
+            TaskState::Failed | TaskState::Lost | TaskState::Cancelled
+        )
     });
     match s.outcome {
         Some(Outcome::Verified) => return,
         Some(_) => {
             if again {
                 row(format!("why {run}"), "why each task ended as it did");
-                row(format!("retry {run}"), "try what failed again; what succeeded stays");
+                row(
+                    format!("retry {run}"),
+                    "try what failed again; what succeeded stays",
+                );
             }
             if s.tasks.iter().any(|t| t.attempts > 0) {
                 row(format!("logs {run}"), "what the plugins logged");
             }
-            row(format!("events {run}"), "everything that happened, in order");
+            row(
+                format!("events {run}"),
+                "everything that happened, in order",
+            );
         }
         None => {
             for wait in s.waits.iter().filter(|w| !w.by_itself()) {
@@ -240,9 +332,15 @@ fn next(out: &mut String, s: &ExecutionSummary, look: &Look) {
                     Wait::Verify => row(format!("verify {run}"), "run the gates"),
                     Wait::Resume => row(format!("resume {run}"), "end the pause"),
                     Wait::Decision { task } => {
-                        row(format!("retry {run} {task}"), "run it again, if that does no harm");
+                        row(
+                            format!("retry {run} {task}"),
+                            "run it again, if that does no harm",
+                        );
                     }
-                    Wait::PlanApproval | Wait::Approval { .. } | Wait::Signal { .. } => {}
+                    Wait::PlanApproval
+                    | Wait::Approval { .. }
+                    | Wait::Signal { .. }
+                    | Wait::Retry { .. } => {}
                 }
             }
             if s.state != RunState::PlanReview {

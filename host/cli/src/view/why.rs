@@ -20,7 +20,10 @@ pub(crate) struct Why<'a> {
 }
 
 /// The tasks to explain: the named ones, or all that do not run and did not succeed.
-pub(crate) fn collect<'a>(s: &'a ExecutionSummary, named: Option<&sandgate_model::TaskId>) -> Why<'a> {
+pub(crate) fn collect<'a>(
+    s: &'a ExecutionSummary,
+    named: Option<&sandgate_model::TaskId>,
+) -> Why<'a> {
     let wanted = |t: &&TaskSummary| match named {
         Some(id) => t.id == *id || t.parent.as_ref() == Some(id),
         None => !matches!(t.state, TaskState::Running | TaskState::Succeeded),
@@ -32,7 +35,11 @@ pub(crate) fn collect<'a>(s: &'a ExecutionSummary, named: Option<&sandgate_model
         tasks: s.tasks.iter().filter(wanted).collect(),
         checks: match named {
             Some(_) => Vec::new(),
-            None => s.checks.iter().filter(|c| c.verdict != Verdict::Pass).collect(),
+            None => s
+                .checks
+                .iter()
+                .filter(|c| c.verdict != Verdict::Pass)
+                .collect(),
         },
     }
 }
@@ -40,12 +47,22 @@ pub(crate) fn collect<'a>(s: &'a ExecutionSummary, named: Option<&sandgate_model
 /// As text.
 pub(crate) fn text(s: &ExecutionSummary, why: &Why<'_>, now: Moment, look: &Look) -> String {
     let state = words::run_state(look, s.state, s.outcome, s.paused);
-    let mut out = format!("{} of {}: {state}\n", look.bold(format!("run {}", s.run.short())), s.workflow);
+    let mut out = format!(
+        "{} of {}: {state}\n",
+        look.bold(format!("run {}", s.run.short())),
+        s.workflow
+    );
     for wait in why.waits {
-        out.push_str(&format!("  it waits for {}\n", words::wait(wait, s.run, look)));
+        out.push_str(&format!(
+            "  it waits for {}\n",
+            words::wait(wait, s.run, look)
+        ));
     }
     for check in &why.checks {
-        let gate = check.gate.as_ref().map_or_else(|| "the host".to_owned(), |g| format!("gate {g}"));
+        let gate = check
+            .gate
+            .as_ref()
+            .map_or_else(|| "the host".to_owned(), |g| format!("gate {g}"));
         out.push_str(&format!(
             "\n{} says {} on {}\n",
             look.bold(gate),
@@ -78,28 +95,56 @@ pub(crate) fn text(s: &ExecutionSummary, why: &Why<'_>, now: Moment, look: &Look
 
 fn one(out: &mut String, s: &ExecutionSummary, t: &TaskSummary, now: Moment, look: &Look) {
     let state = words::task_state(look, t.state);
-    let code = t.blocked.as_ref().map_or(String::new(), |b| format!(" ({})", b.reason.code()));
+    let code = t
+        .blocked
+        .as_ref()
+        .map_or(String::new(), |b| format!(" ({})", b.reason.code()));
     let since = t.blocked.as_ref().map_or(t.since, |b| b.since);
     let since = words::since(since, now, look);
-    out.push_str(&format!("{}: {state}{code} since {since}\n", look.bold(&t.id)));
+    out.push_str(&format!(
+        "{}: {state}{code} since {since}\n",
+        look.bold(&t.id)
+    ));
     if let Some(blocked) = &t.blocked {
-        out.push_str(&format!("  why       {}\n", words::reason(&blocked.reason, look)));
-        out.push_str(&format!("  unblocks  {}\n", crate::ui::Esc(&blocked.unblocks)));
+        out.push_str(&format!(
+            "  why       {}\n",
+            words::reason(&blocked.reason, look)
+        ));
+        out.push_str(&format!(
+            "  unblocks  {}\n",
+            crate::ui::Esc(&blocked.unblocks)
+        ));
         out.push_str(&format!("            {}\n", words::who(blocked)));
         if let Reason::DependencyFailed { because } = &blocked.reason {
-            out.push_str(&format!("            see `sandgate why {} {because}`\n", s.run.short()));
+            out.push_str(&format!(
+                "            see `sandgate why {} {because}`\n",
+                s.run.short()
+            ));
         }
     }
     if let Some(error) = &t.error {
         let attempts = count(t.attempts as usize, "attempt");
-        let after = if t.state == TaskState::Failed { "failed" } else { "last attempt failed" };
-        out.push_str(&format!("  {after} after {attempts}: {}\n", look.bad(error.class.as_str())));
+        let after = if t.state == TaskState::Failed {
+            "failed"
+        } else {
+            "last attempt failed"
+        };
+        out.push_str(&format!(
+            "  {after} after {attempts}: {}\n",
+            look.bad(error.class.as_str())
+        ));
         message(out, &error.message, "  ");
     }
     if t.state == TaskState::Failed && s.state.ended() {
         let run = s.run.short();
-        out.push_str(&format!("  try again with `sandgate retry {run} {}`\n", t.id));
-        out.push_str(&format!("  its log: `sandgate logs {run} --task {}`\n", t.id));
+        out.push_str(&format!(
+            "  try again with `sandgate retry {run} {}`\n",
+            t.id
+        ));
+        out.push_str(&format!(
+            "  its log: `sandgate logs {run} --task {}`\n",
+            t.id
+        ));
     }
     if matches!(t.state, TaskState::Running | TaskState::Succeeded) {
         out.push_str("  nothing is in its way\n");

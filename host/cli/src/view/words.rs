@@ -29,7 +29,12 @@ pub(crate) fn gate_state(look: &Look, state: GateState) -> String {
 }
 
 /// What came of a run, or else where it is.
-pub(crate) fn run_state(look: &Look, state: RunState, outcome: Option<Outcome>, paused: bool) -> String {
+pub(crate) fn run_state(
+    look: &Look,
+    state: RunState,
+    outcome: Option<Outcome>,
+    paused: bool,
+) -> String {
     match outcome {
         Some(outcome @ Outcome::Verified) => look.good(outcome.as_str()),
         Some(outcome @ (Outcome::Partial | Outcome::Cancelled)) => look.warn(outcome.as_str()),
@@ -52,7 +57,10 @@ pub(crate) fn verdict(look: &Look, verdict: Verdict) -> String {
 /// A reason in a few words, without its code.
 pub(crate) fn reason(reason: &Reason, look: &Look) -> String {
     match reason {
-        Reason::Dependency { waiting_for, count: all } => {
+        Reason::Dependency {
+            waiting_for,
+            count: all,
+        } => {
             format!("needs {}", names(waiting_for, *all as usize))
         }
         Reason::DependencyFailed { because } => format!("because of {because}"),
@@ -73,7 +81,11 @@ pub(crate) fn reason(reason: &Reason, look: &Look) -> String {
 
 /// Task ids in a sentence, with how many there are in all.
 pub(crate) fn names(tasks: &[TaskId], all: usize) -> String {
-    let mut text = tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+    let mut text = tasks
+        .iter()
+        .map(TaskId::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     if all > tasks.len() {
         text.push_str(&format!(" and {} more", all - tasks.len()));
     }
@@ -105,8 +117,14 @@ pub(crate) fn wait(wait: &Wait, run: RunId, look: &Look) -> String {
         Wait::Decision { task } => format!(
             "a decision about {task}, whose end is unknown: `sandgate retry {run} {task}` or `sandgate cancel {run}`"
         ),
-        Wait::Signal { task, signal, until } => {
-            let end = until.map_or(String::new(), |at| format!(", until {}", look.zone.clock(at)));
+        Wait::Signal {
+            task,
+            signal,
+            until,
+        } => {
+            let end = until.map_or(String::new(), |at| {
+                format!(", until {}", look.zone.clock(at))
+            });
             format!("a signal of type {} for {task}{end}", Esc(signal))
         }
         Wait::Retry { task, until } => {
@@ -127,11 +145,22 @@ pub(crate) fn counts<'a>(counts: impl IntoIterator<Item = (&'a TaskState, &'a u3
 
 /// "attempt 2", or nothing for the first.
 pub(crate) fn attempt(n: u32) -> String {
-    if n > 1 { format!(" (attempt {n})") } else { String::new() }
+    if n > 1 {
+        format!(" (attempt {n})")
+    } else {
+        String::new()
+    }
 }
 
 /// "1 task" or "2 tasks: 1 succeeded, 1 failed".
-pub(crate) fn tasks<'a>(all: usize, by: impl IntoIterator<Item = (&'a TaskState, &'a u32)>) -> String {
+pub(crate) fn tasks<'a>(
+    all: usize,
+    by: impl IntoIterator<Item = (&'a TaskState, &'a u32)>,
+) -> String {
     let by = counts(by);
-    if by.is_empty() { count(all, "task") } else { format!("{}: {by}", count(all, "task")) }
+    if by.is_empty() {
+        count(all, "task")
+    } else {
+        format!("{}: {by}", count(all, "task"))
+    }
 }
