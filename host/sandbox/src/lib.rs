@@ -1,1 +1,49 @@
-//! placeholder
+//! One component call in one sandbox: load, link only what is granted, run within limits, say what came of it.
+//!
+//! [`Sandbox::load`] turns bytes into a [`Component`]; [`Sandbox::describe`], [`Sandbox::plan`], [`Sandbox::run`],
+//! [`Sandbox::open`] and [`Sandbox::check`] call it. Every call ends in a [`Report`]: an [`Outcome`] that says whose
+//! fault it was, and [`Stats`].
+//!
+//! The only crate that knows wasmtime. It does not know what a run is, decides no authority (a [`Call`] says what is
+//! granted), stores no artifact, and shows nothing: what plugins say goes to a [`Sink`] as it is. Needs a tokio runtime
+//! with timers.
+
+mod answer;
+mod bindings;
+mod bounded;
+mod cache;
+mod call;
+mod cancel;
+mod cell;
+mod classify;
+mod compile;
+mod component;
+mod engine;
+mod iface;
+mod limiter;
+mod limits;
+mod link;
+mod outcome;
+mod roles;
+mod sandbox;
+mod session;
+mod sink;
+mod state;
+mod stdio;
+mod unsafe_load;
+mod words;
+
+pub use call::{
+    ArtifactSource, Call, FinishedTask, NoArtifacts, Preopen, ReadableArtifact, Subject,
+    TaskRequest, Turn,
+};
+pub use cancel::CancelToken;
+pub use component::{COMPONENT_MAX, Component, LoadError};
+pub use limits::{LimitKind, Limits};
+pub use outcome::{
+    AgentAnswer, Failure, MESSAGE_MAX, NewArtifact, Outcome, REASONS_MAX, Report, Stats,
+};
+pub use roles::DescribeError;
+pub use sandbox::{Sandbox, SandboxConfig, SetupError};
+pub use session::LiveSession;
+pub use sink::{LogLevel, LogLine, LogSource, NoSink, Progress, Sink};

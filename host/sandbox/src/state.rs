@@ -1,0 +1,166 @@
+//! What a store holds for one guest: its limits, its words, its artifacts, and WASI, made when first asked for.
+
+use crate::iface::artifacts::Desk;
+use crate::iface::clock::Millisecond;
+use crate::limiter::{Limiter, TotalMemory};
+use crate::stdio::Stdio;
+use crate::words::{Output, Words};
+use crate::{Limits, Stats, Turn};
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+/// Most random bytes in one call of the guest. Keys and seeds take a hundred; wasmtime's default is 64 MiB.
+const RANDOM_MAX: u64 = 64 << 10;
+
+/// Why the host stopped a guest, as an error that travels through wasmtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    /// The deadline passed.
+    #[error("the deadline passed")]
+    Deadline,
+    /// Too many host calls.
+    #[error("too many host calls")]
+    HostCalls,
+}
+
+/// An export that does not have the contract's shape, as an error that travels through wasmtime.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an export differs from `sandgate:plugin@0.1.0`: {0}")]
+pub(crate) struct Misfit(String);
+
+impl Misfit {
+    /// For `map_err` where exports are looked up.
+    pub(crate) fn error(error: &wasmtime::Error) -> wasmtime::Error {
+        Self(format!("{error:#}")).into()
+    }
+}
+
+/// The data of a store.
+pub(crate) struct State {
+    /// `None` until the guest calls WASI: most calls of small guests never do, and making it costs as much as a
+    /// call.
+    wasi: Option<WasiCtx>,
+    table: ResourceTable,
+    pub(crate) limiter: Limiter,
+    pub(crate) words: Words,
+    pub(crate) desk: Desk,
+    host_calls: u64,
+    host_calls_max: u64,
+    deadline: Instant,
+}
+
+impl State {
+    /// For a new store. `wasi` is given when it holds directories.
+    pub(crate) fn new(
+        turn: &Turn,
+        total: Arc<TotalMemory>,
+        wasi: Option<WasiCtxBuilder>,
+        deadline: Instant,
+    ) -> Self {
+        let limits = &turn.limits;
+        let words = Words::new(Arc::clone(&turn.sink), limits);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.resources);
+        Self {
+            wasi: wasi.map(|builder| finish(builder, &words)),
+            table,
+            limiter: Limiter::new(total, limits.clone()),
+            words,
+            desk: Desk::closed(),
+            host_calls: 0,
+            host_calls_max: limits.host_calls,
+            deadline,
+        }
+    }
+
+    /// For the next use of a live session: counters anew, memory as it is.
+    pub(crate) fn renew(&mut self, turn: &Turn, deadline: Instant) {
+        let limits = &turn.limits;
+        self.words.reset(Arc::clone(&turn.sink), limits);
+        self.table.set_max_capacity(limits.resources);
+        self.limiter.set_limits(limits.clone());
+        self.host_calls = 0;
+        self.host_calls_max = limits.host_calls;
+        self.deadline = deadline;
+    }
+
+    /// Counts a host call. Every host function comes here first, because it is how it gets at its state.
+    pub(crate) fn count(&mut self) -> &mut Self {
+        self.host_calls += 1;
+        self
+    }
+
+    /// Whether the guest may go on; asked by our own host functions and at each tick.
+    pub(crate) fn may_go_on(&self) -> Result<(), Stop> {
+        if self.host_calls > self.host_calls_max {
+            return Err(Stop::HostCalls);
+        }
+        Ok(())
+    }
+
+    /// What a tick asks: the deadline is looked at here as well, because a runtime whose threads are all busy with
+    /// guests is late with its timers.
+    pub(crate) fn at_tick(&self) -> Result<(), Stop> {
+        if Instant::now() >= self.deadline {
+            return Err(Stop::Deadline);
+        }
+        self.may_go_on()
+    }
+
+    /// What the call has cost so far.
+    pub(crate) fn stats(&self, since: Instant) -> Stats {
+        let (log_bytes, dropped_lines) = self.words.counts();
+        Stats {
+            wall: since.elapsed(),
+            memory_peak: self.limiter.memory_peak(),
+            host_calls: self.host_calls,
+            log_bytes,
+            dropped_lines,
+        }
+    }
+
+    /// Takes what the guest wrote.
+    pub(crate) fn take_desk(&mut self) -> Desk {
+        std::mem::replace(&mut self.desk, Desk::closed())
+    }
+
+    /// Limits the desk's bytes through the same counters as memory.
+    pub(crate) fn desk_and_limiter(&mut self) -> (&mut Desk, &mut Limiter) {
+        (&mut self.desk, &mut self.limiter)
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.count();
+        let words = &self.words;
+        WasiCtxView {
+            ctx: self
+                .wasi
+                .get_or_insert_with(|| finish(WasiCtxBuilder::new(), words)),
+            table: &mut self.table,
+        }
+    }
+}
+
+/// What every guest gets: no arguments, no environment, closed stdin, captured output, clocks and random bytes.
+fn finish(mut builder: WasiCtxBuilder, words: &Words) -> WasiCtx {
+    builder
+        .stdout(Stdio::new(words.clone(), Output::Stdout))
+        .stderr(Stdio::new(words.clone(), Output::Stderr))
+        .wall_clock(Millisecond)
+        .max_random_size(RANDOM_MAX)
+        .allow_blocking_current_thread(false)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
+    builder.build()
+}
+
+/// Limits of a call as far as the pool can hold them.
+pub(crate) fn clamp(mut limits: Limits, max_memory: usize) -> Limits {
+    limits.memory = limits.memory.min(max_memory);
+    limits
+}

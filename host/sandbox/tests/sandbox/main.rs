@@ -1,0 +1,16 @@
+//! The sandbox against guests that misbehave. Every limit and every outcome is provoked here with its figure, by real
+//! components: `tests/guests` and a few written by hand in `wats`.
+
+mod artifacts;
+mod crowd;
+mod files;
+mod limits;
+mod linking;
+mod loading;
+mod outcomes;
+mod roles;
+mod sessions;
+mod support;
+mod time;
+mod wats;
+mod words;
