@@ -233,9 +233,13 @@ impl Loop {
                 Ok(run)
             }
             Message::Done { run, key, event } => {
+                let mut cancelling = false;
                 if let Some(active) = self.runs.get_mut(&run) {
                     active.jobs.remove(&key);
+                    cancelling = active.run.stopping();
                 }
+                // In a run that is being cancelled a cancelled attempt is just that, also when the host stops.
+                let stopping = stopping && !cancelling;
                 if let Some(event) = if stopping {
                     interrupted(event)
                 } else {

@@ -76,11 +76,15 @@ fn attempt_job(run: &Run, task: TaskIx, attempt: sandgate_model::AttemptNo) -> O
         let Some(producer) = run.task(wanted.task) else {
             continue;
         };
-        let artifact = run
-            .output(wanted.task)
-            .and_then(|o| o.artifacts.iter().find(|a| a.name == wanted.name));
-        if let Some(artifact) = artifact {
-            readable.insert(format!("{}.{}", producer.id, wanted.name), artifact.clone());
+        // A task with `for_each` has its artifacts in its instances, under their own ids.
+        let owners = std::iter::once(producer.ix).chain(run.instances(producer.ix));
+        for owner in owners.filter_map(|ix| run.task(ix)) {
+            let artifact = owner
+                .output
+                .and_then(|o| o.artifacts.iter().find(|a| a.name == wanted.name));
+            if let Some(artifact) = artifact {
+                readable.insert(format!("{}.{}", owner.id, wanted.name), artifact.clone());
+            }
         }
     }
     let work = AttemptWork {
