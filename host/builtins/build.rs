@@ -2,10 +2,6 @@
 //!
 //! It has a target directory of its own under this build's, so it neither waits for the outer cargo's lock nor
 //! touches `plugins/target`. It must not decide anything: what is embedded is listed in `src/lib.rs`.
-#![expect(
-    clippy::print_stdout,
-    reason = "this is how a build script talks to cargo"
-)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -67,6 +67,12 @@ static BUILTINS: &[Builtin] = &[
         "checks a task's output or artifact against a JSON Schema"
     ),
     builtin!(
+        "planner-rules",
+        "planner",
+        "planner-rules",
+        "splits a goal into tasks by rules, without any network"
+    ),
+    builtin!(
         "text-rules",
         "gate",
         "gate-text-rules",
@@ -88,14 +94,4 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn found_with_and_without_prefix() {
-        assert_eq!(find("builtin:agent-fake").unwrap().name, "agent-fake");
-        assert_eq!(find("agent-fake").unwrap().role, "agent");
-        assert!(find("agent-fak").is_none());
-        assert!(BUILTINS.is_sorted_by_key(|builtin| builtin.name));
-    }
-}
+mod tests;

@@ -37,6 +37,9 @@ struct Input {
     kinds: Vec<Kind>,
     #[serde(default)]
     fields: Vec<String>,
+    /// Add the other rows of every table of which a row was found.
+    #[serde(default)]
+    whole_tables: bool,
 }
 
 /// Kinds of passages.
@@ -92,14 +95,7 @@ impl Agent for Researcher {
             ));
         }
         let mut collection = walk::collect(&roots, &input.paths);
-        let limit = input.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-        let answer = report::answer(
-            &mut collection,
-            &input.topic,
-            limit,
-            &input.kinds,
-            &input.fields,
-        );
+        let answer = report::answer(&mut collection, &input);
         let output = Output::json(&answer)?;
         if task.produces("findings") {
             let text = serde_json::to_string_pretty(&answer).unwrap_or_default();
@@ -116,7 +112,6 @@ impl Agent for Researcher {
 }
 
 fn input_schema() -> Value {
-    let strings = json!({ "type": "array", "items": { "type": "string" } });
     json!({
         "type": "object",
         "required": ["topic"],
@@ -127,9 +122,10 @@ fn input_schema() -> Value {
                 "description": "what to look for; limits such as `under 1200 EUR` or `at least 16 GB` exclude rows"
             },
             "limit": { "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "description": "most findings; 8 unless said" },
-            "paths": strings,
+            "paths": { "type": "array", "items": { "type": "string" }, "description": "files, folders or patterns with *; all unless said" },
             "kinds": { "type": "array", "items": { "enum": ["text", "row"] }, "description": "text: paragraphs; row: table rows and JSON objects; both unless said" },
-            "fields": strings
+            "fields": { "type": "array", "items": { "type": "string" }, "description": "columns of rows to keep; all unless said" },
+            "whole_tables": { "type": "boolean", "description": "add the other rows of every table of which a row was found; so it is when kinds is just row" }
         }
     })
 }

@@ -1,9 +1,9 @@
 //! From scores to the answer: limits, the choice of findings, citations, Markdown.
 
-use crate::Kind;
 use crate::passage::Passage;
 use crate::rank::rank;
 use crate::walk::Collection;
+use crate::{DEFAULT_LIMIT, Input, Kind, MAX_LIMIT};
 use sandgate_plugin_shared::{
     Finding, Limit, Research, Searched, column, find_limits, shorten, without_limits,
 };
@@ -21,14 +21,10 @@ const REPEATED: f64 = 0.15;
 /// What scores less than this part of the best is a chance hit.
 const TAIL: f64 = 0.08;
 
-/// Ranks the passages for `topic` and makes the answer of at most `limit` findings.
-pub(crate) fn answer(
-    collection: &mut Collection,
-    topic: &str,
-    limit: usize,
-    kinds: &[Kind],
-    fields: &[String],
-) -> Research {
+/// Ranks the passages and makes the answer.
+pub(crate) fn answer(collection: &mut Collection, input: &Input) -> Research {
+    let (topic, kinds) = (input.topic.as_str(), input.kinds.as_slice());
+    let only_rows = kinds == [Kind::Row];
     let limits = find_limits(topic);
     let scores = rank(&collection.passages, &without_limits(topic));
     let best = scores.iter().copied().fold(0.0, f64::max);
@@ -59,11 +55,11 @@ pub(crate) fn answer(
     sort(&mut hits);
     let least = hits.first().map_or(0.0, |(_, best)| best * TAIL);
     hits.retain(|(_, score)| *score >= least);
-    if kinds != [Kind::Row] {
+    if !only_rows {
         spread(&collection.passages, &mut hits);
     }
     let mut note = None;
-    if hits.is_empty() && !rows.is_empty() && (!limits.is_empty() || kinds == [Kind::Row]) {
+    if hits.is_empty() && !rows.is_empty() && (!limits.is_empty() || only_rows) {
         note = Some(
             "no passage has a word of the topic; these are the rows that its limits allow"
                 .to_owned(),
@@ -75,15 +71,20 @@ pub(crate) fn answer(
             collection.files,
             collection.passages.len()
         ));
-    } else if kinds == [Kind::Row] {
+    } else if only_rows || input.whole_tables {
         add_siblings(&collection.passages, &mut hits, &rows);
     }
-    hits.truncate(limit);
+    hits.truncate(input.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT));
     let findings: Vec<Finding> = hits
         .into_iter()
         .enumerate()
         .filter_map(|(n, (at, score))| {
-            Some(finding(n + 1, collection.passages.get(at)?, score, fields))
+            Some(finding(
+                n + 1,
+                collection.passages.get(at)?,
+                score,
+                &input.fields,
+            ))
         })
         .collect();
     Research {

@@ -101,6 +101,20 @@ fn limits_exclude_rows() {
 }
 
 #[test]
+fn whole_tables_follow_the_findings() {
+    let count = |whole: bool| {
+        let input =
+            json!({"topic": "comet", "paths": ["*.csv"], "limit": 50, "whole_tables": whole});
+        places(&run(input, &[]).0.unwrap().value())
+    };
+    assert_eq!(count(false), ["prices.csv:2"]);
+    assert_eq!(
+        count(true),
+        ["prices.csv:2", "prices.csv:3", "prices.csv:4"]
+    );
+}
+
+#[test]
 fn paths_fields_and_limit() {
     let output = run(
         json!({"topic": "comet", "paths": ["*.csv"], "fields": ["price"], "limit": 1}),
@@ -160,22 +174,4 @@ fn says_what_is_missing() {
 fn the_same_question_has_the_same_answer() {
     let ask = || run(json!({"topic": "laptop battery"}), &[]).0.unwrap();
     assert_eq!(ask(), ask());
-}
-#[test]
-fn zz_print() {
-    for topic in [
-        "the best laptops under 1200 euros in the notes",
-        "best laptops under 1200 euros",
-    ] {
-        let task = testing::task(&json!({"topic": topic, "limit": 12}), &["findings.md"]);
-        let (o, b) = Bench::new()
-            .root("/work/main/examples/01-brief/notes")
-            .produces(&task.produces)
-            .run(|| Researcher.run(task));
-        println!(
-            "{}",
-            serde_json::to_string_pretty(&o.unwrap().value()["findings"][0]).unwrap()
-        );
-        println!("{}", b.written()["findings.md"].text());
-    }
 }
