@@ -56,17 +56,22 @@ pub fn resolve(
     let asked = Asked::of(request.needs);
     let offers = narrow(request, project, &mut refusals);
 
-    // Step 1 applied to each offer, then step 4. `before` remembers what there was before the operator spoke.
+    // The plugin's asks apply to what the operator left, too: a directory lowered from write to read goes only to
+    // who asked for read. `before` is what there would be without an operator, to name the right layer.
     let before: Vec<FileGrant> = offers.iter().filter_map(|o| asked.limit(o)).collect();
     let mut files: Vec<FileGrant> = match operator {
         None => before.clone(),
-        Some(ceiling) => before
+        Some(ceiling) => offers
             .iter()
-            .filter_map(|g| lower(g, ceiling.files))
+            .filter_map(|o| lower(o, ceiling.files))
+            .filter_map(|o| asked.limit(&o))
             .collect(),
     };
 
-    complete(request, project, operator, &before, &files, &mut refusals);
+    // When the picks themselves are wrong, what they leave unmet is a consequence.
+    if refusals.iter().all(|r| r.layer == Layer::Plugin) {
+        complete(request, project, operator, &before, &files, &mut refusals);
+    }
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -293,7 +298,7 @@ fn complete(
         } else {
             (
                 Layer::Task,
-                "the task picks none of the directories that the project grants",
+                "it picks none of the directories that may be used so",
                 None,
                 None,
             )

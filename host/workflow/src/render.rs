@@ -260,14 +260,17 @@ impl Excerpt {
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        push_escaped(&mut out, c);
+        match c {
+            '\t' => out.push_str("\\t"),
+            c => push_escaped(&mut out, c),
+        }
     }
     out
 }
 
 fn push_escaped(out: &mut String, c: char) {
     match c {
-        // Shown as four blanks by the renderer, in text and underline alike.
+        // In the lines of a file the renderer makes it four blanks, above the underline and in it.
         '\t' => out.push('\t'),
         '\n' => out.push_str("\\n"),
         c if c.is_control() || invisible(c) => {

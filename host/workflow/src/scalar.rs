@@ -73,6 +73,16 @@ pub(crate) fn show_duration(span: Millis) -> String {
     if out.is_empty() { "0s".to_owned() } else { out }
 }
 
+/// A size as it would be written.
+pub(crate) fn show_size(bytes: u64) -> String {
+    let unit = SIZES
+        .iter()
+        .rev()
+        .find(|(_, f)| bytes >= *f && bytes.is_multiple_of(*f));
+    let (unit, factor) = unit.copied().unwrap_or(("B", 1));
+    format!("{}{unit}", bytes / factor)
+}
+
 /// Reads `64MiB`. The error is what to write instead.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     const HELP: &str = "write a whole number with B, KiB, MiB or GiB, such as \"64MiB\"";

@@ -105,8 +105,8 @@ impl Structure<'_> {
                             format!("`{name}` is out of range"),
                             span,
                         )
-                        .label(format!("expected {low} to {high}"))
-                        .help(format!("write a whole number from {low} to {high}"));
+                        .label(format!("expected {}", range(*low, *high)))
+                        .help(format!("write a whole number: {}", range(*low, *high)));
                     self.push(found);
                 }
             }
@@ -150,7 +150,7 @@ impl Structure<'_> {
                             format!("`{name}` is too small to run anything"),
                             span,
                         )
-                        .help(format!("write at least \"{}KiB\"", least >> 10));
+                        .help(format!("write at least \"{}\"", scalar::show_size(*least)));
                     self.push(found);
                 }
                 Err(help) => {
@@ -254,12 +254,7 @@ impl Structure<'_> {
     fn key(&mut self, text: &str, span: Span, what: &str) {
         if what == "input" {
             // `inputs.NAME` has to be readable by the expression language, where `-` is minus.
-            let fine = text.len() <= 64
-                && text.starts_with(|c: char| c.is_ascii_lowercase())
-                && text
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-            if !fine {
+            if !is_input_name(text) {
                 let found = self
                     .report(
                         Code::INPUT_NAME,
@@ -333,6 +328,23 @@ impl Structure<'_> {
             }
             _ => {}
         }
+    }
+}
+
+/// Whether `inputs.NAME` can be written for it.
+pub(crate) fn is_input_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn range(low: i64, high: i64) -> String {
+    if low == high {
+        low.to_string()
+    } else {
+        format!("{low} to {high}")
     }
 }
 
@@ -422,11 +434,8 @@ fn kind_word(kind: &Kind) -> &'static str {
 
 fn example_line(name: &str, kind: &'static Kind) -> String {
     match kind {
-        // Tables and lists of tables have a form of their own in TOML.
+        // A list of tables has a form of its own in TOML.
         Kind::List(Kind::Table(_)) => format!("[[{name}]] and the keys below it"),
-        Kind::Table(_) | Kind::Map(..) => {
-            format!("[{name}] and the keys below it, or {name} = {{ ... }}")
-        }
         _ => format!("{name} = {}", example(kind)),
     }
 }

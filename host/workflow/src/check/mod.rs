@@ -6,7 +6,7 @@ mod plugins;
 mod templates;
 
 pub(crate) use graph::{arrows, index};
-pub(crate) use plugins::{Plugins, Which, check as check_plugins};
+pub(crate) use plugins::{Plugins, Which, check as check_plugins, next_step};
 pub(crate) use templates::{Names, Suggest};
 
 use crate::{

@@ -6,7 +6,7 @@ use crate::{
     Project, Source, Span, Workflow, WrittenWork, locator::Locator, schema_check::SchemaMismatch,
     suggest::nearest, template::uses_templates,
 };
-use sandgate_authority::{Narrowing, Refusal, Request, resolve};
+use sandgate_authority::{Layer, Narrowing, Refusal, Request, resolve};
 use sandgate_model::{Grants, PluginName, Role};
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
@@ -304,6 +304,7 @@ impl Use<'_> {
         };
         self.config(source, entry, plugins, locator, out);
         if let Some((input, span)) = self.input
+            && !input.is_null()
             && !uses_templates(input)
         {
             let at = span.unwrap_or(self.plugin.span);
@@ -344,6 +345,8 @@ impl Use<'_> {
                 .help("remove `config`"),
             ),
             (None, None) => {}
+            // It has no JSON form, which has been reported.
+            (Some(_), Some(_)) if self.config.is_null() => {}
             (Some(span), Some(_)) => {
                 self.schema(
                     source,
@@ -426,12 +429,17 @@ impl Use<'_> {
     }
 
     fn refused(&self, source: &Arc<Source>, project: &Project, refusal: Refusal) -> Diagnostic {
-        let at = self
-            .files_span
-            .filter(|_| refusal.kind.is_none())
-            .unwrap_or(self.plugin.span);
+        let at = match refusal.layer {
+            Layer::Task | Layer::Project => self.files_span.unwrap_or(self.plugin.span),
+            Layer::Plugin | Layer::Operator => self.plugin.span,
+        };
+        let label = match refusal.layer {
+            Layer::Plugin => "not available".to_owned(),
+            layer => format!("refused by the {}", layer.as_str()),
+        };
         let mut found = Diagnostic::new(Code::REFUSED, refusal.message, source, at)
-            .label(format!("refused by the {}", refusal.layer.as_str()))
+            .label(label)
+            .help(next_step(refusal.layer))
             .maybe_help(refusal.allow);
         if let Some(rule) = refusal.origin.filter(|o| o.file == project.source().name())
             && let Some(span) = line_span(project.source(), rule.line)
@@ -439,6 +447,16 @@ impl Use<'_> {
             found = found.also(project.source(), span, "this rule");
         }
         found
+    }
+}
+
+/// What to do when no line of TOML would allow it.
+pub(crate) fn next_step(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Plugin => "use another plugin for this",
+        Layer::Task => "pick directories that the project grants, each once, or leave `files` out",
+        Layer::Project => "pick another directory",
+        Layer::Operator => "ask the operator of this machine",
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     Code, Diagnostic, Diagnostics, MAX_TASKS, Subject, Workflow, WrittenTask,
-    check::{Names, Plugins, Suggest, Which, arrows},
+    check::{Names, Plugins, Suggest, Which, arrows, next_step},
     confuse::look,
     graph::Graph,
     read::artifact_ref,
@@ -553,13 +553,16 @@ fn agent(
         Ok(grants) => Some((name, grants)),
         Err(refusals) => {
             for refusal in refusals {
+                let help = refusal
+                    .allow
+                    .unwrap_or_else(|| next_step(refusal.layer).to_owned());
                 report(
                     out,
                     Code::REFUSED,
                     &task.id,
                     "agent",
                     refusal.message,
-                    refusal.allow,
+                    Some(help),
                 );
             }
             None

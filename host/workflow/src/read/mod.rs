@@ -13,9 +13,10 @@ pub(crate) use task::{DEFAULT_BACKOFF, DEFAULT_MAX_BACKOFF, artifact_ref};
 pub(crate) use workflow::{Read, read_workflow};
 
 use crate::{
-    Code, Diagnostic, Diagnostics, MAX_SOURCE, Source, Span, node::Node, shape::Shape,
-    structure::Structure,
+    Code, Diagnostic, Diagnostics, Located, MAX_DIAGNOSTICS, MAX_SOURCE, Source, Span, node::Node,
+    shape::Shape, structure::Structure,
 };
+use serde_json::Value;
 use std::{ops::Range, sync::Arc};
 use toml::de::DeTable;
 
@@ -50,7 +51,7 @@ pub(crate) fn open<'a>(
         let span = widen(source, error.span().unwrap_or_default());
         let line = line_of(source, span.start);
         // One report a line: the parser trips over the same mistake several times.
-        if lines.last() == Some(&line) {
+        if lines.contains(&line) || lines.len() > MAX_DIAGNOSTICS {
             continue;
         }
         lines.push(line);
@@ -80,6 +81,12 @@ impl<'a> Document<'a> {
     pub(crate) fn root(&'a self, shape: &'static Shape) -> Node<'a> {
         Node::new(&self.table, Span::default(), shape)
     }
+}
+
+/// A value that is there; `null` when it has no JSON form, which has been reported.
+fn present(node: Node<'_>, key: &str) -> Option<Located<Value>> {
+    let leaf = node.get(key)?;
+    Some(Located::new(leaf.json().unwrap_or(Value::Null), leaf.span))
 }
 
 fn line_of(source: &Source, at: usize) -> Range<usize> {
@@ -118,6 +125,11 @@ fn widen(source: &Source, range: Range<usize>) -> Span {
 /// The parser's words, as a lowercase fragment, and what to do where that is known.
 fn syntax(message: &str) -> (String, Option<String>) {
     let message = message.replace('\n', ", ");
+    // What the parser expects is worth saying only when there is one thing.
+    let message = match message.split_once(", expected ") {
+        Some((what, "nothing" | "literal string" | "`true`" | "`false`")) => what,
+        _ => message.as_str(),
+    };
     let mut chars = message.chars();
     let lower: String = match chars.next() {
         Some(first) => first.to_lowercase().chain(chars).collect(),

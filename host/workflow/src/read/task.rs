@@ -1,6 +1,6 @@
 //! Reads one task of a workflow file.
 
-use super::workflow::narrowing;
+use super::{present, workflow::narrowing};
 use crate::{
     Code, Diagnostic, Diagnostics, Located, Source, Span, TaskApproval, WrittenTask, WrittenWork,
     node::{Leaf, Node},
@@ -125,15 +125,17 @@ fn work(
                 spans.input = Some(leaf.span);
                 templates(leaf.raw(), leaf.span, spans);
             }
-            let config = node.json("config");
+            let config = present(node, "config");
             spans.config = config.as_ref().map(|c| c.span);
             let session = node.table("session");
             spans.session = session.map(|s| s.span);
             Some(WrittenWork::Agent {
                 agent: agent.parsed::<PluginName>()?,
-                input: input
-                    .and_then(|l| l.json())
-                    .unwrap_or_else(|| Value::Object(serde_json::Map::new())),
+                // What is there but has no JSON form has been reported; `null` says so to later checks.
+                input: match input {
+                    Some(leaf) => leaf.json().unwrap_or(Value::Null),
+                    None => Value::Object(serde_json::Map::new()),
+                },
                 config: config.map_or(Value::Null, |c| c.value),
                 session: session
                     .and_then(|s| s.parsed::<SessionName>("pinned"))

@@ -1,7 +1,7 @@
 //! Reads a workflow file into values. Reports what concerns one value or one table; what concerns several tasks is
 //! checked later, in `check`.
 
-use super::{open, task::read_task};
+use super::{open, present, task::read_task};
 use crate::{
     ApprovalOn, ApprovalRule, Code, DEFAULT_CONCURRENCY, Diagnostic, Diagnostics, InputDecl,
     InputType, Located, OnTimeout, PlannerUse, Review, Source, Span, Workflow, WrittenGate,
@@ -171,7 +171,7 @@ fn planner(node: Node<'_>) -> Option<PlannerUse> {
         Some("required") => Review::Required,
         Some(rule) => Review::Rule(rule.to_owned()),
     };
-    let config = node.json("config");
+    let config = present(node, "config");
     let fallback = node
         .list("fallback")
         .iter()
@@ -189,7 +189,7 @@ fn planner(node: Node<'_>) -> Option<PlannerUse> {
 }
 
 fn gate(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<WrittenGate> {
-    let config = node.json("config");
+    let config = present(node, "config");
     let (files, files_span) = narrowing(source, node, out);
     Some(WrittenGate {
         id: node.parsed::<GateId>("id")?,
@@ -213,6 +213,7 @@ pub(super) fn narrowing(
         return (None, None);
     };
     let mut picks = Vec::new();
+    let mut wrong = false;
     for item in list.items() {
         let table = item.table();
         let guest = item.text().or_else(|| table.and_then(|t| t.text("guest")));
@@ -222,10 +223,13 @@ pub(super) fn narrowing(
         let Some(guest) = guest else { continue };
         match GuestPath::new(guest.value) {
             Ok(path) => picks.push(Narrowing { guest: path, mode }),
-            Err(error) => out.push(bad_path(source, guest.span, guest.value, &error)),
+            Err(error) => {
+                wrong = true;
+                out.push(bad_path(source, guest.span, guest.value, &error));
+            }
         }
     }
-    (Some(picks), Some(list.span))
+    (Some(picks).filter(|_| !wrong), Some(list.span))
 }
 
 fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<ApprovalRule> {

@@ -67,11 +67,6 @@ impl Problem {
         self
     }
 
-    fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help;
-        self
-    }
-
     fn shift(mut self, by: usize) -> Self {
         self.at = self.at.start + by..self.at.end + by;
         self
@@ -230,8 +225,20 @@ fn expression(expr: &str, offset: usize, scope: &dyn Scope, out: &mut Findings) 
             );
         }
     }
-    for path in &uses.paths {
-        one_path(path, scope, out);
+    let mut read_on = 0;
+    for path in uses.paths.iter() {
+        // The words behind a hyphen are a part of the name that was meant.
+        if path.at.start >= read_on {
+            one_path(path, scope, out);
+        }
+        let hyphen = out
+            .problems
+            .iter()
+            .skip(known)
+            .any(|p| p.code == Code::TEMPLATE_HYPHEN);
+        if let Some((_, at)) = path.dashed.as_ref().filter(|_| hyphen) {
+            read_on = read_on.max(at.end);
+        }
     }
     // The engine's own words come last: when a hyphen or an unknown filter explains the mistake, that is said.
     if out.problems.len() == known
@@ -244,11 +251,14 @@ fn expression(expr: &str, offset: usize, scope: &dyn Scope, out: &mut Findings) 
         let detail = error
             .detail()
             .map_or_else(|| error.kind().to_string(), str::to_owned);
-        out.problems.push(Problem::new(
-            Code::TEMPLATE_SYNTAX,
-            at,
-            format!("the expression cannot be read: {detail}"),
-        ));
+        out.problems.push(
+            Problem::new(
+                Code::TEMPLATE_SYNTAX,
+                at,
+                format!("the expression cannot be read: {detail}"),
+            )
+            .help("put text into quotes, and join values with `~` or `+`"),
+        );
     }
     for problem in out.problems.iter_mut().skip(known) {
         *problem = problem.clone().shift(offset);
@@ -315,7 +325,7 @@ fn input(path: &Path<'_>, scope: &dyn Scope, out: &mut Findings) {
     }
     if let Some((dashed, at)) = &path.dashed
         && path.steps.len() == 1
-        && scope.has_input(&dashed.replace('-', "_"))
+        && (scope.has_input(dashed) || scope.has_input(&dashed.replace('-', "_")))
     {
         out.problems.push(
             Problem::new(
@@ -384,16 +394,17 @@ fn task(path: &Path<'_>, scope: &dyn Scope, out: &mut Findings) {
             out.tasks.insert((*id).to_owned());
         }
         TaskRef::Unknown => {
-            let help = scope
-                .nearest_task(id)
-                .map(|n| format!("did you mean `{n}`?"));
+            let help = match scope.nearest_task(id) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name a task of this plan".to_owned(),
+            };
             out.problems.push(
                 Problem::new(
                     Code::TEMPLATE_TASK,
                     path.at.clone(),
                     format!("there is no task `{id}`"),
                 )
-                .maybe_help(help),
+                .help(help),
             );
             return;
         }

@@ -3,7 +3,8 @@
 //! is hostile. Must not be given anything but values: no function here reads or writes the world.
 
 use minijinja::{
-    Environment, Error, ErrorKind, UndefinedBehavior, Value, filters, tests, value::Kwargs,
+    Environment, Error, ErrorKind, UndefinedBehavior, Value, filters, tests,
+    value::{Kwargs, ValueKind},
 };
 use std::sync::OnceLock;
 
@@ -15,6 +16,9 @@ pub(crate) const TEXT_MAX: usize = 1 << 20;
 
 /// Most items of a list that an expression makes; also the most instances of `for_each`.
 pub const LIST_MAX: usize = 10_000;
+
+/// Deepest document, in levels; what the contract says.
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// Filters on offer. Left out on purpose are those that can grow a value without bound (`format`, `indent`,
 /// `batch`, ...), and those that call other filters by name.
@@ -200,15 +204,55 @@ pub(crate) fn show(value: &Value, out: &mut String) -> Result<(), Error> {
         out.push_str(text);
         return Ok(());
     }
+    write_json(value, out)
+}
+
+fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
+    let json = convert(value, DEPTH_MAX)?;
     let mut sink = Sink { out, over: false };
-    let written = serde_json::to_writer(&mut sink, value);
-    match written {
+    match serde_json::to_writer(&mut sink, &json) {
         Ok(()) => Ok(()),
         Err(_) if sink.over => Err(too_long()),
-        Err(error) => Err(Error::new(
-            ErrorKind::InvalidOperation,
-            format!("it has no JSON form: {error}"),
-        )),
+        Err(error) => Err(no_form(&error.to_string())),
+    }
+}
+
+fn no_form(why: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidOperation,
+        format!("it has no JSON form: {why}"),
+    )
+}
+
+/// The value as JSON. The engine's own conversion turns what has no value, inside of a list, into `null`; here it is
+/// an error wherever it stands.
+pub(crate) fn convert(value: &Value, levels: usize) -> Result<serde_json::Value, Error> {
+    use serde_json::Value as Json;
+    let Some(inner) = levels.checked_sub(1) else {
+        return Err(no_form("it is deeper than 64 levels"));
+    };
+    match value.kind() {
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::None => Ok(Json::Null),
+        ValueKind::Bool => Ok(Json::Bool(value.is_true())),
+        ValueKind::Number => serde_json::to_value(value).map_err(|e| no_form(&e.to_string())),
+        ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_owned())),
+        ValueKind::Seq | ValueKind::Iterable => value
+            .try_iter()?
+            .map(|item| convert(&item, inner))
+            .collect::<Result<_, _>>()
+            .map(Json::Array),
+        ValueKind::Map => {
+            let mut map = serde_json::Map::new();
+            for key in value.try_iter()? {
+                let Some(name) = key.as_str() else {
+                    return Err(no_form("the keys of an object are texts"));
+                };
+                map.insert(name.to_owned(), convert(&value.get_item(&key)?, inner)?);
+            }
+            Ok(Json::Object(map))
+        }
+        kind => Err(no_form(&format!("it is {kind}"))),
     }
 }
 
@@ -236,18 +280,8 @@ impl std::io::Write for Sink<'_> {
 
 fn tojson(value: &Value) -> Result<String, Error> {
     let mut out = String::new();
-    let mut sink = Sink {
-        out: &mut out,
-        over: false,
-    };
-    match serde_json::to_writer(&mut sink, value) {
-        Ok(()) => Ok(out),
-        Err(_) if sink.over => Err(too_long()),
-        Err(error) => Err(Error::new(
-            ErrorKind::InvalidOperation,
-            format!("it has no JSON form: {error}"),
-        )),
-    }
+    write_json(value, &mut out)?;
+    Ok(out)
 }
 
 fn string(value: &Value) -> Result<String, Error> {

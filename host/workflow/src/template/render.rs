@@ -2,16 +2,13 @@
 //! message that names the expression. Must not be used to decide anything at check time.
 
 use super::context::{Context, weight};
-use super::engine::{LIST_MAX, TEXT_MAX, environment, show};
+use super::engine::{DEPTH_MAX, LIST_MAX, TEXT_MAX, convert, environment, show};
 use super::scan::{self, Piece};
 use minijinja::{ErrorKind, Value as Jinja};
 use serde_json::Value;
 
 /// Largest document that templates may make, in bytes; what the contract says a JSON document may have.
 const DOCUMENT_MAX: usize = 4 << 20;
-
-/// Deepest document; what the contract says.
-const DEPTH_MAX: usize = 64;
 
 /// Longest text that holds a template, in bytes. People write hundreds; this bounds what a planner can make the
 /// host parse.
@@ -240,8 +237,7 @@ fn evaluate(expr: &str, context: &Context, root: &Jinja) -> Result<Jinja, Render
 }
 
 fn to_json(value: &Jinja, expr: &str) -> Result<Value, RenderError> {
-    serde_json::to_value(value)
-        .map_err(|error| RenderError::new(format!("`{}` has no JSON form: {error}", excerpt(expr))))
+    convert(value, DEPTH_MAX).map_err(|e| explain(&e, expr))
 }
 
 fn explain(error: &minijinja::Error, expr: &str) -> RenderError {
