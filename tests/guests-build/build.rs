@@ -31,7 +31,9 @@ fn variable(name: &str) -> Result<PathBuf, String> {
 fn build() -> Result<(), String> {
     let here = variable("CARGO_MANIFEST_DIR")?;
     let tests = here.parent().ok_or("this package has no parent folder")?;
-    let root = tests.parent().ok_or("the tests folder has no parent folder")?;
+    let root = tests
+        .parent()
+        .ok_or("the tests folder has no parent folder")?;
     let guests = tests.join("guests");
     // OUT_DIR is TARGET/PROFILE/build/PACKAGE/out. The guests get a folder beside the profiles, so that `cargo
     // clean` removes them and the outer build's lock is not theirs.
@@ -63,7 +65,13 @@ fn build() -> Result<(), String> {
 fn run(guests: &Path, target: &Path) -> Result<(), String> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo
-        .args(["build", "--release", "--locked", "--target", "wasm32-wasip2"])
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--target",
+            "wasm32-wasip2",
+        ])
         .arg("--target-dir")
         .arg(target)
         .current_dir(guests);

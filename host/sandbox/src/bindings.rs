@@ -1,8 +1,6 @@
 //! Host side of `wit/`, generated. One world with everything, because each exported interface is looked up by
 //! itself: a plugin exports one role, and may export more than its world names.
 
-#![expect(clippy::indexing_slicing, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "../../wit",
     inline: "

@@ -179,7 +179,7 @@ mod tests {
             ("{\"a\":1,\"a\":1}", "key \"a\" twice"),
             ("{\"a\":1,\"\\u0061\":1}", "key \"a\" twice"),
             ("[{\"x\":{\"a\":1,\"a\":1}}]", "key \"a\" twice"),
-            ("\"\\ud800\"", "surrogate"),
+            ("\"\\ud800\"", "hex escape"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");

@@ -1,6 +1,13 @@
 //! The sandbox against guests that misbehave. Every limit and every outcome is provoked here with its figure, by real
 //! components: `tests/guests` and a few written by hand in `wats`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do, and print their figures"
+)]
+
 mod artifacts;
 mod crowd;
 mod files;

@@ -79,7 +79,7 @@ impl ArtifactSource for Shelf {
             .ok_or("gone")?;
         let from = bytes.len().min(usize::try_from(offset).unwrap());
         let to = bytes.len().min(from + length as usize);
-        Ok(bytes[from..to].to_vec())
+        Ok(bytes.get(from..to).unwrap().to_vec())
     }
 }
 

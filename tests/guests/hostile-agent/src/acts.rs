@@ -20,7 +20,16 @@ fn json(output: String) -> TaskOutput {
 
 /// A JSON string as the output.
 pub fn text(text: &str) -> TaskOutput {
-    json(format!("{text:?}"))
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\0'..='\x1f' => quoted.push_str(&format!("\\u{:04x}", c as u32)),
+            _ => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    json(quoted)
 }
 
 fn number(argument: &str) -> u64 {

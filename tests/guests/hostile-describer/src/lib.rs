@@ -18,14 +18,13 @@ impl Describing for Liar {
             name: "../../etc/passwd".into(),
             version: "latest\u{1b}[2J".into(),
             summary: "x".repeat(100_000),
-            needs: vec![
-                Need {
+            needs: (0..100)
+                .map(|i| Need {
                     kind: NeedKind::Secrets,
-                    reason: "because".repeat(1_000),
+                    reason: "because".repeat(if i == 0 { 1_000 } else { 1 }),
                     optional: true,
-                };
-                100
-            ],
+                })
+                .collect(),
             input_schema: Some("[".repeat(1_000)),
             output_schema: Some("{\"type\":\"object\",\"type\":\"string\"}".into()),
             config_schema: Some("\"not a schema\"".into()),
