@@ -3,7 +3,7 @@
 //! One check when it holds, one for each place where it does not. References lead only into the schema itself:
 //! the gate fetches nothing.
 
-use jsonschema::Validator;
+use boon::{Compiler, ErrorKind, SchemaIndex, Schemas, UrlLoader, ValidationError};
 use sandgate_plugin::{
     Check, Config, Description, Gate, PluginError, Result, Subject, Target, View,
 };
@@ -50,52 +50,87 @@ impl Gate for JsonSchema {
                 "there is no schema; give one as `schema` in the gate's config",
             )]);
         }
-        let validator = jsonschema::validator_for(&settings.schema)
-            .map_err(|error| PluginError::invalid_input(format!("the schema is wrong: {error}")))?;
+        let (schemas, schema) = compile(settings.schema)?;
         Ok(match settings.target.views(&subject) {
             Err(why) => vec![Check::inconclusive("target", why)],
             Ok(views) => views
                 .iter()
-                .flat_map(|view| checks(&validator, view))
+                .flat_map(|view| checks(&schemas, schema, view))
                 .collect(),
         })
     }
 }
 
-fn checks(validator: &Validator, view: &View) -> Vec<Check> {
+/// Fetches nothing: a reference out of the schema is a mistake in the configuration.
+struct Nowhere;
+
+impl UrlLoader for Nowhere {
+    fn load(&self, url: &str) -> std::result::Result<Value, Box<dyn std::error::Error>> {
+        Err(format!("a schema may not refer to another document, as to {url}").into())
+    }
+}
+
+/// Where the schema lives for the compiler; never looked up.
+const HERE: &str = "sandgate:schema";
+
+fn compile(schema: Value) -> Result<(Schemas, SchemaIndex)> {
+    let wrong = |error: boon::CompileError| {
+        // The long form names the place inside the schema.
+        PluginError::invalid_input(format!("the schema is wrong: {error:#}"))
+    };
+    let mut compiler = Compiler::new();
+    compiler.use_loader(Box::new(Nowhere));
+    compiler.add_resource(HERE, schema).map_err(wrong)?;
+    let mut schemas = Schemas::new();
+    let index = compiler.compile(HERE, &mut schemas).map_err(wrong)?;
+    Ok((schemas, index))
+}
+
+fn checks(schemas: &Schemas, schema: SchemaIndex, view: &View) -> Vec<Check> {
     let document = match view.json() {
         Ok(document) => document,
         Err(why) => return vec![Check::fail(format!("{} is JSON", view.label), why)],
     };
-    let mut errors = validator.iter_errors(&document);
-    let mut checks: Vec<Check> = errors
-        .by_ref()
-        .take(MOST)
+    let Err(error) = schemas.validate(&document, schema) else {
+        return vec![Check::pass(view.label.clone(), "holds the schema")];
+    };
+    let mut wrong = Vec::new();
+    places(&error, &mut wrong);
+    let more = wrong.len().saturating_sub(MOST);
+    wrong.truncate(MOST);
+    let mut checks: Vec<Check> = wrong
+        .into_iter()
         .enumerate()
-        .map(|(n, error)| {
-            let place = error.instance_path().to_string();
-            let place = if place.is_empty() {
-                "the document".to_owned()
-            } else {
-                place
-            };
-            Check::fail(
-                format!("{} error {}", view.label, n + 1),
-                format!("{place}: {}", shorten(&error.to_string())),
-            )
+        .map(|(n, message)| {
+            Check::fail(format!("{} error {}", view.label, n + 1), shorten(&message))
         })
         .collect();
-    let more = errors.count();
     if more > 0 {
         checks.push(Check::fail(
             format!("{} more errors", view.label),
             format!("and {more} more"),
         ));
     }
-    if checks.is_empty() {
-        checks.push(Check::pass(view.label.clone(), "holds the schema"));
-    }
     checks
+}
+
+/// Every wrong place with what is wrong. Of alternatives (`anyOf`, `oneOf`) only that none fits: what is wrong
+/// with each of them would mislead.
+fn places(error: &ValidationError<'_, '_>, found: &mut Vec<String>) {
+    let alternatives = matches!(error.kind, ErrorKind::AnyOf | ErrorKind::OneOf(_));
+    if error.causes.is_empty() || alternatives {
+        let place = error.instance_location.to_string();
+        let place = if place.is_empty() {
+            "the document"
+        } else {
+            &place
+        };
+        found.push(format!("{place}: {}", error.kind));
+        return;
+    }
+    for cause in &error.causes {
+        places(cause, found);
+    }
 }
 
 fn shorten(text: &str) -> String {
@@ -153,11 +188,11 @@ mod tests {
             [
                 (
                     Verdict::Fail,
-                    "/rows/1: \"price\" is a required property".to_owned()
+                    "/rows/1: missing properties 'price'".to_owned()
                 ),
                 (
                     Verdict::Fail,
-                    "/rows/1/name: 2 is not of type \"string\"".to_owned()
+                    "/rows/1/name: want string, but got number".to_owned()
                 ),
             ]
         );
@@ -177,10 +212,20 @@ mod tests {
 
     #[test]
     fn many_errors_are_counted() {
-        let schema = json!({"properties": {"rows": {"items": {"required": (0..30).map(|n| format!("f{n}")).collect::<Vec<_>>()}}}});
+        let schema = json!({"properties": {"rows": {"items": {"properties": {"name": {"allOf": vec![json!({"minimum": 3, "maxLength": 0}); 15]}}}}}});
         let found = verdicts(json!({"target": {"output": ""}, "schema": schema}));
         assert_eq!(found.len(), MOST + 1);
-        assert_eq!(found[MOST].1, "and 40 more");
+        assert_eq!(found[MOST].1, "and 10 more");
+    }
+
+    #[test]
+    fn alternatives_are_one_error() {
+        let either = json!({"anyOf": [{"type": "number"}, {"type": "string", "minLength": 99}]});
+        let found = verdicts(json!({"target": {"output": "/title"}, "schema": either}));
+        assert_eq!(
+            found,
+            [(Verdict::Fail, "the document: anyOf failed".to_owned())]
+        );
     }
 
     #[test]
