@@ -1,4 +1,5 @@
 //! What holds for any file: the schemas and the reader agree, and no text makes the reader panic.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Every file in `tests/workflows` gives exactly the text beside it. `UPDATE_GOLDEN=1` rewrites the texts; read the
 //! difference before you commit it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Templates while a run goes on: types, strictness, and limits that a planner cannot talk around.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use sandgate_model::{Artifact, ArtifactName, Digest};
 use sandgate_workflow::{

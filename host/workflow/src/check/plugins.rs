@@ -49,9 +49,11 @@ impl<'a> Plugins<'a> {
             None => {
                 let help = match nearest(name.as_str(), self.candidates(role).into_iter()) {
                     Some(near) => format!("did you mean \"{near}\"?"),
+                    // First-party plugins are called after their role: `gate-text-rules`.
                     None => format!(
-                        "add it to sandgate.toml, under [plugins]: {} = \"builtin:NAME\"",
-                        toml_key(name)
+                        "add it to sandgate.toml, under [plugins], such as {} = \"builtin:{}-{name}\"",
+                        toml_key(name),
+                        role.as_str()
                     ),
                 };
                 return Err((

@@ -185,7 +185,7 @@ pub fn eval_condition(expr: &str, context: &Context) -> Result<bool, RenderError
 /// A name without a value, an expression that cannot be read, a result that is no list or has over 10,000 items.
 pub fn eval_list(expr: &str, context: &Context) -> Result<Vec<Value>, RenderError> {
     let value = evaluate(expr, context, &context.root())?;
-    if value.len().is_some_and(|len| len > LIST_MAX) && !matches!(value.as_str(), Some(_)) {
+    if value.len().is_some_and(|len| len > LIST_MAX) && value.as_str().is_none() {
         return Err(RenderError::new(format!(
             "`{}` gives more than 10,000 items",
             excerpt(expr)
