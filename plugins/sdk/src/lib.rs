@@ -75,6 +75,11 @@ pub use role::planner::{
 };
 pub use role::target::{Target, View};
 
+/// Holds the code of the README to what compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// What [`export!`] expands to. Not for direct use.
 #[doc(hidden)]
 pub mod __private {
