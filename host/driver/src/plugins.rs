@@ -2,7 +2,7 @@
 //! the digest; a component that changed since is refused, never quietly used.
 
 use crate::{local::lock, project::Project};
-use sandgate_model::{Description, Digest, Plan, PluginName, Role};
+use sandgate_model::{Description, Digest, Plan, PluginName};
 use sandgate_sandbox::{Component, Sandbox};
 use sandgate_workflow::{Catalog, CatalogEntry, InputSchema, PluginSource, Workflow, WrittenWork};
 use serde_json::Value;
@@ -123,15 +123,11 @@ impl Plugins {
         (entries.into_iter().collect(), problems)
     }
 
-    /// Every name a workflow of this project can use: the plugins of the project, and the builtin gates.
+    /// Every name a workflow of this project can use: the plugins of the project, and the gates that ship with
+    /// sandgate.
     #[must_use]
     pub fn names(&self) -> BTreeSet<PluginName> {
-        let mut names: BTreeSet<PluginName> = self.project.file().plugins.keys().cloned().collect();
-        let gates = sandgate_builtins::all()
-            .iter()
-            .filter(|b| b.role == Role::Gate.as_str());
-        names.extend(gates.filter_map(|b| PluginName::new(b.name).ok()));
-        names
+        self.project.file().plugins.keys().cloned().collect()
     }
 
     /// The plugins that a workflow needs to be checked and planned: those it names; with a planner, every plugin
@@ -194,17 +190,7 @@ impl Plugins {
             .file()
             .plugins
             .get(name)
-            .map(|located| located.value.clone());
-        let source = match source {
-            Some(source) => source,
-            // A gate's `use` may name a builtin directly.
-            None => PluginSource::Builtin(
-                sandgate_builtins::find(name.as_str())
-                    .filter(|b| b.role == Role::Gate.as_str())?
-                    .name
-                    .to_owned(),
-            ),
-        };
+            .map(|located| located.value.clone())?;
         Some(self.load_from(source).await.map(Arc::new))
     }
 

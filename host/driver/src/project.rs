@@ -1,7 +1,11 @@
 //! A project on disk: where it is, and what its file says.
 
 use cap_std::{ambient_authority, fs::Dir};
-use sandgate_workflow::{Diagnostics, Project as ProjectFile, Source, read_operator, read_project};
+use sandgate_model::{PluginName, Role};
+use sandgate_workflow::{
+    Diagnostics, Located, PluginSource, Project as ProjectFile, Source, Span, read_operator,
+    read_project,
+};
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
@@ -79,6 +83,18 @@ impl Project {
         let Some(mut file) = file.filter(|_| !diagnostics.has_errors()) else {
             return Err(ProjectError::Invalid(diagnostics));
         };
+        // A gate's `use` may name a gate that ships with sandgate; the project's own plugin of that name wins.
+        for gate in sandgate_builtins::all()
+            .iter()
+            .filter(|b| b.role == Role::Gate.as_str())
+        {
+            if let Ok(name) = PluginName::new(gate.name) {
+                let source = PluginSource::Builtin(gate.name.to_owned());
+                file.plugins
+                    .entry(name)
+                    .or_insert_with(|| Located::new(source, Span::new(0, 0)));
+            }
+        }
         if let Some(ceiling) = ceiling {
             let Some(ceiling) = ceiling else {
                 return Err(ProjectError::Invalid(diagnostics));

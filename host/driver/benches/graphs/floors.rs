@@ -124,7 +124,7 @@ pub(crate) fn appends(graph: &Graph, place: &Path) -> Result<Duration, Box<dyn E
     let at_once = chain_or(graph);
     let (done, dones) = mpsc::channel();
     let start = Instant::now();
-    let mut waiting = 0;
+    let mut waiting: usize = 0;
     for _ in 0..graph.needs.len() {
         if waiting == at_once {
             dones.recv()?;

@@ -32,7 +32,7 @@ impl Graph {
             "fan-10000" => noop(fan(10_000)),
             "chain-1000" => noop(
                 (0..1_000)
-                    .map(|n| n.checked_sub(1).into_iter().collect())
+                    .map(|n: usize| n.checked_sub(1).into_iter().collect())
                     .collect(),
             ),
             "layers-10x100" => noop(layers(10, 100, 3)),
