@@ -22,9 +22,9 @@ pub(crate) struct Suggest {
 
 impl Default for Suggest {
     fn default() -> Self {
-        // About a fifth of a second.
+        // Less than a tenth of a second.
         Self {
-            left: Cell::new(1_000_000),
+            left: Cell::new(300_000),
         }
     }
 }
