@@ -149,7 +149,7 @@ impl Context {
             }
             ProjectError::Read { path, source } => not_readable(&path, &source),
             ProjectError::Invalid(found) => {
-                diagnostics::error(&self.ui, "the project has mistakes", &found)
+                diagnostics::invalid(&self.ui, "the project has mistakes", &found)
             }
         }
     }

@@ -277,8 +277,7 @@ fn listen(
             {
                 progress.say("stopping: what runs is taken down; once more to leave at once");
             }
-            // The receiver lives as long as the desk; without one there is nothing to stop.
-            drop(stop.send(true));
+            stop.send_replace(true);
         }
     });
     Ok(())
@@ -311,7 +310,7 @@ fn host_error(error: &HostError, ctx: &Context) -> CliError {
 /// A workflow that was not taken.
 pub(crate) fn submit_error(ui: &Ui, error: SubmitError) -> CliError {
     match error {
-        SubmitError::Invalid(found) => diagnostics::error(ui, "nothing was started", &found),
+        SubmitError::Invalid(found) => diagnostics::not_taken(ui, &found),
         SubmitError::Request(error) => request_error(&error),
         error => CliError::host(error.to_string()).below(&error),
     }

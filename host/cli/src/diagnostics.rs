@@ -4,7 +4,7 @@ use crate::{
     error::CliError,
     ui::{Look, Ui, count, stderr},
 };
-use sandgate_workflow::{Diagnostics, JsonDiagnostic, Style};
+use sandgate_workflow::{Code, Diagnostics, JsonDiagnostic, Severity, Style};
 use serde_json::{Value, json};
 
 /// The text of all of them; ends with an empty line when there are any.
@@ -36,13 +36,34 @@ pub(crate) fn tell(ui: &Ui, found: &Diagnostics) {
     }
 }
 
-/// An error that shows all of them.
-pub(crate) fn error(ui: &Ui, message: &str, found: &Diagnostics) -> CliError {
+/// A file that cannot be used; shows all that is wrong with it.
+pub(crate) fn invalid(ui: &Ui, message: &str, found: &Diagnostics) -> CliError {
+    fill(CliError::invalid(counted(message, found)), ui, found)
+}
+
+/// A workflow that was not taken. When the policy is all that stands against it, that is a refusal.
+pub(crate) fn not_taken(ui: &Ui, found: &Diagnostics) -> CliError {
+    let message = counted("nothing was started", found);
+    let mut errors = found.iter().filter(|d| d.severity == Severity::Error);
+    let refused = found.dropped() == 0 && errors.all(|d| d.code == Code::REFUSED);
+    let error = if refused {
+        CliError::refused(message)
+    } else {
+        CliError::invalid(message)
+    };
+    fill(error, ui, found)
+}
+
+fn counted(message: &str, found: &Diagnostics) -> String {
     let warnings = found.total() - found.errors();
     let mut message = format!("{message}: {}", count(found.errors(), "mistake"));
     if warnings > 0 {
         message.push_str(&format!(", {}", count(warnings, "warning")));
     }
+    message
+}
+
+fn fill(error: CliError, ui: &Ui, found: &Diagnostics) -> CliError {
     let value = serde_json::to_value(list(found)).unwrap_or(Value::Null);
-    CliError::invalid(message).details(text(&ui.err, found), value)
+    error.details(text(&ui.err, found), value)
 }

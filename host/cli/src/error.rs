@@ -55,7 +55,7 @@ pub(crate) struct CliError {
     causes: Vec<String>,
     hints: Vec<String>,
     /// Diagnostics that were rendered by the layer that knows the file, and the same for programs.
-    details: Option<(String, Value)>,
+    details: Option<Box<(String, Value)>>,
 }
 
 impl CliError {
@@ -143,7 +143,7 @@ impl CliError {
 
     /// Adds rendered diagnostics, and the same for programs.
     pub(crate) fn details(mut self, text: String, value: Value) -> Self {
-        self.details = Some((text, value));
+        self.details = Some(Box::new((text, value)));
         self
     }
 
@@ -152,18 +152,13 @@ impl CliError {
         self.kind.exit()
     }
 
-    /// What sort of error it is.
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// The text for standard error; empty when nobody is there to read.
     pub(crate) fn text(&self, look: &Look) -> String {
         if self.kind == Kind::BrokenPipe {
             return String::new();
         }
         let mut out = String::new();
-        if let Some((text, _)) = &self.details {
+        if let Some((text, _)) = self.details.as_deref() {
             out.push_str(text);
             if !text.ends_with('\n') {
                 out.push('\n');
@@ -199,7 +194,7 @@ impl CliError {
             "hints": self.hints,
             "exit": self.exit().code(),
         });
-        if let (Some((_, value)), Some(body)) = (&self.details, body.as_object_mut()) {
+        if let (Some((_, value)), Some(body)) = (self.details.as_deref(), body.as_object_mut()) {
             body.insert("diagnostics".to_owned(), value.clone());
         }
         // An error about an error helps nobody.

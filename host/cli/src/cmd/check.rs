@@ -87,7 +87,7 @@ fn report(
         bad.len(),
         count(names.len(), "file")
     );
-    Err(diagnostics::error(ui, &what, found))
+    Err(diagnostics::invalid(ui, &what, found))
 }
 
 /// The workflows of a project, sorted. Other tools keep TOML files in the same places, so a file counts when it

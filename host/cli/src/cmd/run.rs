@@ -89,11 +89,7 @@ async fn interrupted(
     // Only now the inputs matter, in the form in which a run keeps them.
     let checked = check(desk.host.project(), desk.host.plugins(), source).await;
     let Some(workflow) = checked.workflow else {
-        return Err(diagnostics::error(
-            &ctx.ui,
-            "nothing was started",
-            &checked.diagnostics,
-        ));
+        return Err(diagnostics::not_taken(&ctx.ui, &checked.diagnostics));
     };
     let given = inputs
         .iter()

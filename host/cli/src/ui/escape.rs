@@ -93,8 +93,7 @@ pub(crate) fn json(text: &str, keep_breaks: bool) -> String {
         }
         let mut units = [0; 2];
         for unit in c.encode_utf16(&mut units) {
-            // Writing to a string cannot fail.
-            drop(write!(out, "\\u{unit:04x}"));
+            out.push_str(&format!("\\u{unit:04x}"));
         }
     }
     out

@@ -210,18 +210,6 @@ impl Ui {
         self.print(&format!("{}\n", escape::json(&text, true)))
     }
 
-    /// Writes one document of a stream: JSON Lines.
-    ///
-    /// # Errors
-    /// As [`Ui::print`].
-    pub(crate) fn json_line(
-        &self,
-        kind: &'static str,
-        body: impl Serialize,
-    ) -> Result<(), CliError> {
-        self.print(&json_line(kind, body)?)
-    }
-
     /// Tells the person something; silent with `-q`. In JSON it is a line of its own on standard error.
     pub(crate) fn note(&self, text: &str) {
         if self.quiet {

@@ -149,7 +149,7 @@ mod tests {
             "  task   state      why\n  a      succeeded\n  draft  ready      one two three four five six seven eight\n"
         );
         assert_eq!(
-            table.render(&Look::plain().columns(46), 2),
+            table.render(&Look::plain().columns(47), 2),
             "  task   state      why\n  a      succeeded\n  draft  ready      one two three four five six\n                    seven eight\n"
         );
     }

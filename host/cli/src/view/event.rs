@@ -2,9 +2,9 @@
 //! of them come from the run as it is after the event.
 
 use super::words;
-use crate::ui::{Esc, Look, count, money, short, span};
+use crate::ui::{Look, count, money, short, span};
 use sandgate_engine::{Evaluated, Event, GateEnd, Outcome, Reason, Run, TaskState, Timer};
-use sandgate_model::{AttemptEnd, GateIx, Payload, TaskIx, TaskOutput, Verdict};
+use sandgate_model::{AttemptEnd, GateIx, TaskIx, TaskOutput, Verdict};
 
 /// Columns of a foreign message inside of a line; `why` and `summary` have the whole of it.
 const MESSAGE_MAX: usize = 160;
@@ -83,12 +83,16 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
         Event::AttemptEnded {
             task, end, took, ..
         } => {
-            let mut line = ended(*task, end, run, look);
-            line.text.push_str(&format!(" in {}", span(*took)));
+            let (mut text, message) = ended(*task, end, run, look);
+            text.push_str(&format!(" in {}", span(*took)));
             if let Some(again) = again(*task, run, look) {
-                line.text.push_str(&format!("; {again}"));
+                text.push_str(&format!(", {again}"));
             }
-            line
+            // Last, since it may be long.
+            if let Some(message) = message {
+                text.push_str(&format!(": {}", short(message, MESSAGE_MAX)));
+            }
+            main(text)
         }
         Event::GateStarted { gate, attempt } => side(format!(
             "gate {} started{}",
@@ -99,7 +103,9 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
             gate, end, took, ..
         } => {
             let mut line = gate_ended(*gate, end, run, look);
-            line.text.push_str(&format!(" in {}", span(*took)));
+            if let GateEnd::Checks { .. } = end {
+                line.text.push_str(&format!(" in {}", span(*took)));
+            }
             line
         }
         Event::TimerFired { timer } => match timer {
@@ -173,20 +179,25 @@ fn evaluated_line(task: TaskIx, evaluated: &Evaluated, run: &Run, look: &Look) -
     }
 }
 
-fn ended(task: TaskIx, end: &AttemptEnd, run: &Run, look: &Look) -> Line {
+/// How an attempt ended, and what it said about it.
+fn ended<'a>(
+    task: TaskIx,
+    end: &'a AttemptEnd,
+    run: &Run,
+    look: &Look,
+) -> (String, Option<&'a str>) {
     let task = name(task, run, look);
     match end {
-        AttemptEnd::Output(output) => main(format!(
-            "{task} {}{}",
-            look.good("succeeded"),
-            produced(output)
-        )),
-        AttemptEnd::Failed { class, message, .. } => {
-            let class = look.bad(format!("failed ({})", class.as_str()));
-            main(format!("{task} {class}: {}", short(message, MESSAGE_MAX)))
-        }
-        AttemptEnd::Cancelled => main(format!("{task} {}", look.warn("cancelled"))),
-        AttemptEnd::Interrupted => main(format!("{task} {}", look.warn("interrupted"))),
+        AttemptEnd::Output(output) => (
+            format!("{task} {}{}", look.good("succeeded"), produced(output)),
+            None,
+        ),
+        AttemptEnd::Failed { class, message, .. } => (
+            format!("{task} {}", words::failed(look, *class)),
+            Some(message),
+        ),
+        AttemptEnd::Cancelled => (format!("{task} {}", look.warn("cancelled")), None),
+        AttemptEnd::Interrupted => (format!("{task} {}", look.warn("interrupted")), None),
     }
 }
 
@@ -262,15 +273,5 @@ fn gate_ended(gate: GateIx, end: &GateEnd, run: &Run, look: &Look) -> Line {
         )),
         GateEnd::Cancelled => main(format!("gate {gate} {}", look.warn("cancelled"))),
         GateEnd::Interrupted => main(format!("gate {gate} {}", look.warn("interrupted"))),
-    }
-}
-
-/// A value in a line: what it is, or how large it is.
-pub(crate) fn payload(payload: &Payload) -> String {
-    match payload {
-        Payload::Inline(value) => Esc(&value.to_string()).to_string(),
-        Payload::Stored { digest, size } => {
-            format!("sha256:{} ({})", digest.short(), crate::ui::size(*size))
-        }
     }
 }

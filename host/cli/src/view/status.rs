@@ -13,8 +13,8 @@ const RUNNING_MAX: usize = 20;
 
 /// As text.
 pub(crate) fn text(s: &ExecutionSummary, holder: &Holder, now: Moment, look: &Look) -> String {
-    let mut out = summary::head(s, look);
-    let mut table = Table::default();
+    let mut out = summary::first_line(s, look);
+    let mut table = summary::facts(s, look);
     if !s.tasks.is_empty() {
         table.row([look.dim("tasks"), words::tasks(s.tasks.len(), &s.counts)]);
     }

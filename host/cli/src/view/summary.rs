@@ -4,7 +4,7 @@
 use super::words;
 use crate::{
     exit::Ended,
-    ui::{Esc, Look, Table, count, lines, money, size, span},
+    ui::{Esc, Look, Table, count, lines, money, short, size, span},
 };
 use sandgate_engine::{ExecutionSummary, Outcome, Reason, RunState, TaskState, TaskSummary, Wait};
 use sandgate_model::{FailureClass, Verdict};
@@ -15,6 +15,9 @@ const TASKS_ALL: usize = 60;
 
 /// Rows of a table at most; JSON has all of them.
 const ROWS_MAX: usize = 200;
+
+/// Columns of an error in the table; the whole of it stands below.
+const REASON_MAX: usize = 48;
 
 /// Lines of one error at most; JSON has all of them.
 const ERROR_LINES_MAX: usize = 30;
@@ -49,7 +52,12 @@ pub(crate) fn text(s: &ExecutionSummary, look: &Look) -> String {
 }
 
 /// Outcome, goal, plan, time, cost.
-pub(crate) fn head(s: &ExecutionSummary, look: &Look) -> String {
+fn head(s: &ExecutionSummary, look: &Look) -> String {
+    format!("{}{}", first_line(s, look), facts(s, look).render(look, 2))
+}
+
+/// Which run, and its outcome.
+pub(crate) fn first_line(s: &ExecutionSummary, look: &Look) -> String {
     let state = words::run_state(look, s.state, s.outcome, s.paused);
     let mut out = format!(
         "{} of {}: {state}",
@@ -63,6 +71,11 @@ pub(crate) fn head(s: &ExecutionSummary, look: &Look) -> String {
         out.push_str(", partial");
     }
     out.push('\n');
+    out
+}
+
+/// Goal, plan, time, cost.
+pub(crate) fn facts(s: &ExecutionSummary, look: &Look) -> Table {
     let mut table = Table::default();
     let mut row = |name: &str, text: String| table.row([look.dim(name), text]);
     row("goal", Esc(&s.goal).to_string());
@@ -91,8 +104,7 @@ pub(crate) fn head(s: &ExecutionSummary, look: &Look) -> String {
             format!("{} ({})", money(s.cost_micros), parts.join(", ")),
         );
     }
-    out.push_str(&table.render(look, 2));
-    out
+    table
 }
 
 fn heading(out: &mut String, look: &Look, name: &str, rest: &str) {
@@ -161,7 +173,13 @@ fn why(t: &TaskSummary, look: &Look) -> String {
                 words::reason(&blocked.reason, look)
             )
         }
-        (None, Some(error)) if t.state == TaskState::Failed => error.class.as_str().to_owned(),
+        (None, Some(error)) if t.state == TaskState::Failed => {
+            format!(
+                "{}: {}",
+                error.class.as_str(),
+                short(&error.message, REASON_MAX)
+            )
+        }
         _ => String::new(),
     }
 }
@@ -207,12 +225,11 @@ fn checks(out: &mut String, s: &ExecutionSummary, look: &Look) {
         .iter()
         .filter(|c| c.verdict == Verdict::Pass)
         .count();
-    heading(
-        out,
-        look,
-        "checks",
-        &format!("{passed} of {} pass", s.checks.len()),
-    );
+    let rest = match s.checks.len() {
+        0 => "none yet".to_owned(),
+        all => format!("{passed} of {all} pass"),
+    };
+    heading(out, look, "checks", &rest);
     let mut table = Table::new(&["gate", "check", "verdict", "took", "message"]);
     for c in s.checks.iter().take(ROWS_MAX) {
         let rows = lines(&c.message);
@@ -261,9 +278,10 @@ fn errors(out: &mut String, s: &ExecutionSummary, look: &Look) {
     heading(out, look, "errors", "");
     for e in own().take(ROWS_MAX) {
         out.push_str(&format!(
-            "  {} {}\n",
+            "  {} {}
+",
             look.bold(&e.task),
-            look.bad(e.class.as_str())
+            words::failed(look, e.class)
         ));
         message(out, &e.message, "    ");
     }

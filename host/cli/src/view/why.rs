@@ -124,15 +124,13 @@ fn one(out: &mut String, s: &ExecutionSummary, t: &TaskSummary, now: Moment, loo
     }
     if let Some(error) = &t.error {
         let attempts = count(t.attempts as usize, "attempt");
-        let after = if t.state == TaskState::Failed {
-            "failed"
+        let what = if t.state == TaskState::Failed {
+            ""
         } else {
-            "last attempt failed"
+            "its last attempt "
         };
-        out.push_str(&format!(
-            "  {after} after {attempts}: {}\n",
-            look.bad(error.class.as_str())
-        ));
+        let failed = words::failed(look, error.class);
+        out.push_str(&format!("  {what}{failed}, after {attempts}\n"));
         message(out, &error.message, "  ");
     }
     if t.state == TaskState::Failed && s.state.ended() {

@@ -2,7 +2,7 @@
 
 use crate::ui::{Esc, Look, count, span};
 use sandgate_engine::{Blocked, GateState, Outcome, Reason, RunState, TaskState, Wait};
-use sandgate_model::{Moment, RunId, TaskId, Verdict};
+use sandgate_model::{FailureClass, Moment, RunId, TaskId, Verdict};
 
 /// A task's state.
 pub(crate) fn task_state(look: &Look, state: TaskState) -> String {
@@ -52,6 +52,11 @@ pub(crate) fn verdict(look: &Look, verdict: Verdict) -> String {
         Verdict::Inconclusive => look.bad("inconclusive"),
         Verdict::NeedsHuman => look.warn("needs-human"),
     }
+}
+
+/// A failure with its kind.
+pub(crate) fn failed(look: &Look, class: FailureClass) -> String {
+    look.bad(format!("failed ({})", class.as_str()))
 }
 
 /// A reason in a few words, without its code.
