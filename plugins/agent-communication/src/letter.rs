@@ -38,13 +38,13 @@ pub(crate) fn write(material: &Material) -> Letter {
         }
     }
     body.push_str(&recommendation(material));
+    body.push_str(&closing(material));
     if !citations.is_empty() {
         body.push_str("\nSources:\n\n");
         for citation in &citations {
             let _ = writeln!(body, "- {citation}");
         }
     }
-    body.push_str(&closing(material));
     Letter {
         to: material.to.clone(),
         subject: subject(material),
@@ -83,6 +83,19 @@ fn first_name(to: &str) -> String {
     capital(&name)
 }
 
+/// Addresses and names behind which there is more than one person.
+const GROUPS: &[&str] = &[
+    "all",
+    "board",
+    "everybody",
+    "everyone",
+    "group",
+    "info",
+    "office",
+    "staff",
+    "team",
+];
+
 fn greeting(to: &str, tone: Tone) -> String {
     let word = match tone {
         Tone::Friendly => "Hi",
@@ -91,9 +104,10 @@ fn greeting(to: &str, tone: Tone) -> String {
     };
     let several = to.contains(',') || to.contains('&') || to.contains(" and ");
     let name = first_name(to);
-    match (several, name.is_empty(), name.starts_with("the ")) {
-        (true, ..) | (_, _, true) => format!("{word} all,"),
-        (_, true, _) => format!(
+    let group = name.starts_with("the ") || GROUPS.contains(&name.to_lowercase().as_str());
+    match (several || group, name.is_empty()) {
+        (true, _) => format!("{word} all,"),
+        (_, true) => format!(
             "{},",
             if tone == Tone::Formal {
                 "Good day"
@@ -215,17 +229,15 @@ fn closing(material: &Material) -> String {
     let words = match (material.kind, material.tone) {
         (Kind::Summary, _) => return String::new(),
         (Kind::Message, _) => "",
-        (_, Tone::Formal) => "Yours sincerely,",
-        (_, Tone::Neutral) => "Kind regards,",
-        (_, Tone::Friendly) => "Best wishes,",
+        (_, Tone::Formal) => "Yours sincerely",
+        (_, Tone::Neutral) => "Kind regards",
+        (_, Tone::Friendly) => "Best wishes",
     };
-    let lines: Vec<&str> = [words, material.from.as_str()]
-        .into_iter()
-        .filter(|line| !line.is_empty())
-        .collect();
-    match lines.is_empty() {
-        true => String::new(),
-        false => format!("\n{}\n", lines.join("\n")),
+    match (words, material.from.as_str()) {
+        ("", "") => String::new(),
+        ("", from) => format!("\n{from}\n"),
+        (words, "") => format!("\n{words}\n"),
+        (words, from) => format!("\n{words},\n{from}\n"),
     }
 }
 
@@ -307,6 +319,7 @@ mod tests {
             ("Anna", Tone::Friendly, "Hi Anna,"),
             ("Dr Weber", Tone::Formal, "Dear Dr Weber,"),
             ("the team", Tone::Friendly, "Hi all,"),
+            ("team@example.com", Tone::Neutral, "Hello all,"),
             ("a@x.org, b@x.org", Tone::Neutral, "Hello all,"),
             ("", Tone::Neutral, "Hello,"),
             ("", Tone::Formal, "Good day,"),

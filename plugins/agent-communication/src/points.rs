@@ -1,13 +1,17 @@
 //! Points: what a text says, each with its citations. Extracted, never composed: a point is a sentence of a
 //! passage or the cells of rows of one name.
 
-use sandgate_plugin_shared::{Finding, Row, labelled, shorten, show, terms};
+use sandgate_plugin_shared::{Finding, Row, is_price, labelled, shorten, terms};
 use serde_json::Value;
 
 /// Characters of a sentence in a point.
 const SENTENCE: usize = 280;
+/// Characters of a heading before a sentence; a longer one is a sentence itself.
+const TITLE: usize = 60;
 /// Cells of a row in a point.
 const CELLS: usize = 5;
+/// Characters of a cell with its label.
+const CELL: usize = 80;
 /// Words from which a cell counts as a sentence: it then says more than the numbers around it.
 const CELL_SENTENCE: usize = 6;
 
@@ -37,7 +41,7 @@ pub(crate) fn points(findings: &[Finding], topic: &str, most: usize) -> Vec<Poin
             .map(|(_, name)| name.to_lowercase());
         let part = match &finding.fields {
             Some(row) => row_part(row),
-            None => sentence(&finding.text, &wanted),
+            None => under_heading(finding, sentence(&finding.text, &wanted)),
         };
         let marked = |part: String| match finding.citation.is_empty() {
             true => part,
@@ -73,6 +77,18 @@ pub(crate) fn points(findings: &[Finding], topic: &str, most: usize) -> Vec<Poin
         .collect()
 }
 
+/// A sentence below a heading says little without it: the heading comes before, unless the sentence has its words.
+fn under_heading(finding: &Finding, sentence: String) -> String {
+    let heading = finding.source.heading.as_deref().unwrap_or_default();
+    let title = heading.rsplit(" > ").next().unwrap_or_default().trim();
+    let said: Vec<String> = terms(&sentence).collect();
+    let repeats = terms(title).all(|word| said.contains(&word));
+    match sentence.is_empty() || repeats || title.chars().count() > TITLE {
+        true => sentence,
+        false => format!("{title}: {sentence}"),
+    }
+}
+
 /// `NAME: cell, cell`.
 fn row_part(row: &Row) -> String {
     let cells = cells(row).join(", ");
@@ -93,14 +109,18 @@ fn cells(row: &Row) -> Vec<String> {
     });
     match said {
         Some(text) => vec![shorten(&one_line(text), SENTENCE)],
-        None => others()
-            .filter(|(_, cell)| !matches!(cell, Value::Object(_)))
-            .take(CELLS)
-            .map(|(column, cell)| match cell {
-                Value::String(_) | Value::Number(_) | Value::Bool(_) => labelled(column, cell),
-                _ => shorten(&format!("{column} {}", show(cell)), 80),
-            })
-            .collect(),
+        None => {
+            // The price first: it is what most rows are read for, and columns come in any order.
+            let (prices, rest): (Vec<_>, Vec<_>) = others()
+                .filter(|(_, cell)| !matches!(cell, Value::Object(_)))
+                .partition(|(column, cell)| is_price(column) && cell.is_number());
+            prices
+                .into_iter()
+                .chain(rest)
+                .take(CELLS)
+                .map(|(column, cell)| shorten(&labelled(column, cell), CELL))
+                .collect()
+        }
     }
 }
 
@@ -200,6 +220,33 @@ mod tests {
             ),
             "about battery life of the Comet"
         );
+    }
+
+    #[test]
+    fn headings_say_what_a_sentence_is_about() {
+        for (heading, text, expected) in [
+            (
+                Some("Visit > Norden Aerolite 14"),
+                "1049 euros on the tag.",
+                "Norden Aerolite 14: 1049 euros on the tag.",
+            ),
+            (
+                Some("Visit > Aerolite"),
+                "The Aerolite is light.",
+                "The Aerolite is light.",
+            ),
+            (None, "It rained.", "It rained."),
+        ] {
+            let finding = Finding {
+                text: text.to_owned(),
+                source: sandgate_plugin_shared::Source {
+                    heading: heading.map(str::to_owned),
+                    ..Default::default()
+                },
+                ..Finding::default()
+            };
+            assert_eq!(points(&[finding], "", 1)[0].text, expected);
+        }
     }
 
     #[test]

@@ -36,11 +36,11 @@ fn an_email_says_what_was_found_and_where() {
          - Fjord 13: price 979 EUR [2]\n\n\
          Best of the comparison: Fjord 13 (lowest price 979 EUR of 2) [2].\n\n\
          | # | name |\n|---|---|\n| 1 | Fjord 13 |\n| 2 | Comet |\n\n\
+         Kind regards,\nMira\n\n\
          Sources:\n\n\
          - [1] notes/summit.md:15\n\
          - [2] notes/prices.csv:6\n\
-         - [7] notes/prices.csv:9\n\n\
-         Kind regards,\nMira\n"
+         - [7] notes/prices.csv:9\n"
     );
     assert_eq!(output["points"], 2);
     assert_eq!(output["citations"].as_array().unwrap().len(), 3);

@@ -171,6 +171,7 @@ pub(crate) fn compare(items: Vec<Item>, input: &Input) -> Result<Comparison> {
         }
     }
     comparison.rows = rank(kept, &comparison.criteria);
+    comparison.order_columns();
     Ok(comparison)
 }
 
@@ -295,6 +296,26 @@ fn rank(items: Vec<Item>, criteria: &[Ruled]) -> Vec<Ranked> {
 }
 
 impl Comparison {
+    /// Name first, then what was compared, then the rest as it came.
+    fn order_columns(&mut self) {
+        let name = self
+            .rows
+            .first()
+            .and_then(|best| best.item.row.name())
+            .map(|(column, _)| column.to_owned());
+        let criteria: Vec<&str> = self
+            .criteria
+            .iter()
+            .map(|rule| rule.column.as_str())
+            .collect();
+        let place = |column: &String| match criteria.iter().position(|known| known == column) {
+            _ if Some(column) == name.as_ref() => 0,
+            Some(at) => at + 1,
+            None => usize::MAX,
+        };
+        self.columns.sort_by_key(place);
+    }
+
     /// Why the first row is first; only what the rows say.
     pub(crate) fn reason(&self) -> Option<String> {
         let best = self.rows.first()?;

@@ -143,12 +143,20 @@ impl Comparison {
             }
         }
         text.push_str(&self.table());
-        let citations: Vec<&String> = self
+        let mut citations: Vec<&String> = self
             .rows
             .iter()
             .take(LONG)
             .flat_map(|ranked| &ranked.item.citations)
             .collect();
+        citations.sort_by_key(|citation| {
+            let number = citation
+                .split(']')
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches('[');
+            number.parse::<usize>().unwrap_or(usize::MAX)
+        });
         if !citations.is_empty() {
             text.push_str("\nSources:\n\n");
             for citation in citations {

@@ -133,6 +133,14 @@ fn writes_tables() {
         bench.written()["comparison.csv"].text().lines().nth(1),
         Some("1,1,Basalt,899,9,Kepler")
     );
+    // The host hands objects over with their members in alphabetical order.
+    let rows = json!([{"battery": 3, "maker": "x", "name": "a", "price": 1}]);
+    let output =
+        run(json!({"rows": rows, "criteria": [{"field": "price"}, {"field": "battery"}]})).unwrap();
+    assert_eq!(
+        output["columns"],
+        json!(["name", "price", "battery", "maker"])
+    );
 }
 
 #[test]

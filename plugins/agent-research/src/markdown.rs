@@ -14,7 +14,8 @@ const MANY_WORDS: usize = 160;
 
 /// Passages of a text; headings and tables only where `markdown` says so.
 pub(crate) fn split(path: &str, text: &str, markdown: bool) -> Vec<Passage> {
-    let lines: Vec<&str> = text.lines().collect();
+    // Line by line: a list of all lines would need more memory than the text.
+    let mut lines = (1..).zip(text.lines()).peekable();
     let mut splitter = Splitter {
         path,
         headings: Vec::new(),
@@ -22,10 +23,7 @@ pub(crate) fn split(path: &str, text: &str, markdown: bool) -> Vec<Passage> {
         found: Vec::new(),
     };
     let mut fenced = false;
-    let mut at = 0;
-    while let Some(line) = lines.get(at) {
-        let number = at + 1;
-        at += 1;
+    while let Some((number, line)) = lines.next() {
         if markdown && is_fence(line) {
             fenced = !fenced;
         } else if markdown && !fenced {
@@ -35,12 +33,14 @@ pub(crate) fn split(path: &str, text: &str, markdown: bool) -> Vec<Passage> {
                 splitter.headings.push((level, title));
                 continue;
             }
-            if let Some(header) = table_header(line, lines.get(at).copied()) {
+            let below = lines.peek().map(|(_, below)| *below);
+            if let Some(header) = table_header(line, below) {
                 splitter.flush();
-                at += 1;
-                while let Some(cells) = lines.get(at).and_then(|line| table_cells(line)) {
-                    at += 1;
-                    splitter.table_row(at, &header, &cells);
+                lines.next();
+                while let Some(cells) = lines.peek().and_then(|(_, row)| table_cells(row)) {
+                    if let Some((number, _)) = lines.next() {
+                        splitter.table_row(number, &header, &cells);
+                    }
                 }
                 continue;
             }
@@ -196,7 +196,7 @@ mod tests {
                     "{}-{} {heading} | {}",
                     p.source.line_start,
                     p.source.line_end,
-                    p.text.replace('\n', "/")
+                    p.shown().replace('\n', "/")
                 )
             })
             .collect()

@@ -1,7 +1,8 @@
 //! Passages: the pieces that are ranked, and the choice of a reader by file name.
 
 use crate::{Kind, markdown, structured};
-use sandgate_plugin_shared::{Row, Source};
+use sandgate_plugin_shared::{Row, Source, show};
+use std::borrow::Cow;
 
 /// A piece of a file.
 #[derive(Debug)]
@@ -10,7 +11,7 @@ pub(crate) struct Passage {
     pub(crate) kind: Kind,
     /// Where it stands.
     pub(crate) source: Source,
-    /// Its text; of a row, `column: cell; …`.
+    /// Its text; empty for a row, which is its cells.
     pub(crate) text: String,
     /// The fields of a row.
     pub(crate) fields: Option<Row>,
@@ -25,6 +26,29 @@ pub(crate) fn passages(path: &str, text: &str) -> Result<Vec<Passage>, String> {
         "md" | "markdown" => Ok(markdown::split(path, text, true)),
         _ => Ok(markdown::split(path, text, false)),
     }
+}
+
+impl Passage {
+    /// The text for people; of a row `column: cell; …`.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        match &self.fields {
+            None => Cow::Borrowed(&self.text),
+            Some(row) => row
+                .iter()
+                .map(|(name, cell)| format!("{name}: {}", show(cell)))
+                .collect::<Vec<_>>()
+                .join("; ")
+                .into(),
+        }
+    }
+}
+
+/// Whether a file of this name is taken apart into rows.
+pub(crate) fn is_table(path: &str) -> bool {
+    matches!(
+        extension(path).as_str(),
+        "csv" | "tsv" | "json" | "jsonl" | "ndjson"
+    )
 }
 
 /// Whether a file of this name is read at all.
@@ -63,11 +87,6 @@ pub(crate) fn row(
     heading: Option<String>,
     fields: Row,
 ) -> Passage {
-    let text = fields
-        .iter()
-        .map(|(name, cell)| format!("{name}: {}", sandgate_plugin_shared::show(cell)))
-        .collect::<Vec<_>>()
-        .join("; ");
     Passage {
         kind: Kind::Row,
         source: Source {
@@ -76,7 +95,7 @@ pub(crate) fn row(
             line_end: lines.1,
             heading,
         },
-        text,
+        text: String::new(),
         fields: Some(fields),
     }
 }

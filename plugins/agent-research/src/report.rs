@@ -164,7 +164,7 @@ fn finding(rank: usize, passage: &Passage, score: f64, wanted: &[String]) -> Fin
     Finding {
         rank,
         score: (score * 1000.0).round() / 1000.0,
-        text: shorten(&passage.text, TEXT),
+        text: shorten(&passage.shown(), TEXT),
         citation: format!("[{rank}] {}", passage.source.place()),
         source: passage.source.clone(),
         fields,

@@ -157,7 +157,9 @@ mod tests {
                 let heading = p.source.heading.as_deref().unwrap_or("-");
                 format!(
                     "{}-{} {heading} | {}",
-                    p.source.line_start, p.source.line_end, p.text
+                    p.source.line_start,
+                    p.source.line_end,
+                    p.shown()
                 )
             })
             .collect()

@@ -8,10 +8,14 @@ use std::fs;
 const MAX_FILES: usize = 2_000;
 /// Largest file: a log of this size still has its passages ranked within a second.
 const MAX_FILE: u64 = 8 << 20;
-/// Largest JSON file: parsed, it takes several times its size.
-const MAX_JSON: u64 = 2 << 20;
-/// Most text of one search; with the passages and the ranking it stays below the usual 64 MiB of a guest.
-const MAX_TOTAL: u64 = 16 << 20;
+/// Largest CSV or JSON file: taken apart into cells it needs many times its size.
+const MAX_TABLE: u64 = 2 << 20;
+/// Memory for a byte of a table, about: a short cell is a name, a value and an allocation or two.
+const TABLE_WEIGHT: u64 = 14;
+/// Memory for a byte of text, about: the passage, and the file while it is split.
+const TEXT_WEIGHT: u64 = 2;
+/// Memory for everything that is kept. With what ranking needs it stays below the usual 64 MiB of a guest.
+const MAX_TOTAL: u64 = 32 << 20;
 /// Deepest folder; deeper trees are generated ones.
 const MAX_DEPTH: usize = 16;
 /// Most entries of `skipped`; the rest is counted in one line.
@@ -23,7 +27,8 @@ pub(crate) struct Collection {
     pub(crate) files: usize,
     pub(crate) passages: Vec<Passage>,
     pub(crate) skipped: Vec<Skipped>,
-    bytes: u64,
+    /// Estimated memory, in bytes.
+    weight: u64,
     more_skipped: usize,
 }
 
@@ -139,23 +144,20 @@ impl Collection {
             Ok(metadata) => metadata.len(),
             Err(error) => return self.skip(path, format!("cannot be read: {error}")),
         };
-        let most = match passage::extension(path).as_str() {
-            "json" => MAX_JSON,
-            _ => MAX_FILE,
+        let (most, weight) = match passage::is_table(path) {
+            true => (MAX_TABLE, size.saturating_mul(TABLE_WEIGHT)),
+            false => (MAX_FILE, size.saturating_mul(TEXT_WEIGHT)),
         };
         if size > most {
             return self.skip(path, format!("over the limit of {} MiB", most >> 20));
         }
-        if self.bytes + size > MAX_TOTAL {
-            return self.skip(
-                path,
-                format!("over the limit of {} MiB altogether", MAX_TOTAL >> 20),
-            );
+        if self.weight + weight > MAX_TOTAL {
+            return self.skip(path, "the search is full; narrow it with `paths`");
         }
         match fs::read(path).map(String::from_utf8) {
             Err(error) => self.skip(path, format!("cannot be read: {error}")),
             Ok(Ok(text)) if !text.contains('\0') => {
-                self.bytes += size;
+                self.weight += weight;
                 match passage::passages(shown(path), &text) {
                     Ok(found) => {
                         self.files += 1;

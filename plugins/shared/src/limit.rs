@@ -81,7 +81,10 @@ pub fn labelled(field: &str, cell: &Value) -> String {
             if CURRENCIES.contains(&last.as_str()) {
                 Some(last.to_uppercase())
             } else {
-                unit_of(last).map(str::to_owned)
+                unit_of(last).map(|unit| match unit {
+                    "gb" | "tb" => unit.to_uppercase(),
+                    _ => unit.to_owned(),
+                })
             }
         }
         _ => None,
@@ -368,6 +371,7 @@ mod tests {
         for (field, cell, expected) in [
             ("price_eur", Value::from(1169), "price 1169 EUR"),
             ("weight_kg", Value::from(1.2), "weight 1.2 kg"),
+            ("ram_gb", Value::from(16), "ram 16 GB"),
             ("battery_h", Value::from("long"), "battery h long"),
             ("hours", Value::from(3), "hours 3"),
         ] {
