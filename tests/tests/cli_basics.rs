@@ -94,7 +94,13 @@ fn check_reports_all_mistakes_at_once_each_with_its_place() {
          [[task]]\nid = \"b\"\nagent = \"fake\"\nneeds = [\"a\"]\n",
     );
     let done = project.run(&["check"]).expect(2);
-    let done = done.says(&["w.toml:3:1", "concurrency", "w.toml:7:", "fake", "a -> b"]);
+    let done = done.says(&[
+        "w.toml:3:1",
+        "concurrency",
+        "w.toml:7:",
+        "fake",
+        "a → b → a",
+    ]);
     assert!(!done.stderr.contains("panicked"), "{done}");
     // Nothing was written: check looks only.
     assert!(!project.dir().join(".sandgate").exists());

@@ -53,7 +53,7 @@ fn agents_that_misbehave_harm_nobody_else() {
     let mut workflow = String::from("name = \"zoo\"\ngoal = \"Go on\"\nconcurrency = 4\n");
     let mut task = |id: &str, agent: &str, input: &str| {
         workflow += &format!(
-            "\n[[task]]\nid = \"{id}\"\nagent = \"{agent}\"\ninput = {input}\ntimeout = \"2s\"\n"
+            "\n[[task]]\nid = \"{id}\"\nagent = \"{agent}\"\ninput = {{ act = {input} }}\ntimeout = \"2s\"\n"
         );
     };
     for (n, (act, _)) in ACTS.iter().enumerate() {
@@ -124,7 +124,7 @@ fn plans_that_nobody_wants_are_refused_with_all_reasons() {
         let project = project(
             "planner = { path = \"planner.wasm\" }\n",
             &format!(
-                "name = \"w\"\ngoal = \"g\"\n\n[planner]\nuse = \"planner\"\nconfig = \"{act}\"\ntimeout = \"2s\"\n"
+                "name = \"w\"\ngoal = \"g\"\n\n[planner]\nuse = \"planner\"\nconfig = {{ act = \"{act}\" }}\ntimeout = \"2s\"\n"
             ),
         );
         let done = project.run(&["run", "w.toml"]);
@@ -150,7 +150,7 @@ fn the_next_planner_is_asked_when_the_first_fails() {
         "planner = { path = \"planner.wasm\" }\nrules = \"builtin:planner-rules\"\n\
          writer = \"builtin:agent-communication\"\n",
         "name = \"w\"\ngoal = \"Draft an email to john@example.com about the canteen\"\n\n\
-         [planner]\nuse = \"planner\"\nconfig = \"panic\"\nfallback = [\"rules\"]\n",
+         [planner]\nuse = \"planner\"\nconfig = { act = \"panic\" }\nfallback = [\"rules\"]\n",
     );
     let planned = project.run(&["plan", "w.toml"]);
     assert!([0, 4].contains(&planned.code()), "{planned}");
@@ -179,7 +179,7 @@ fn gates_fail_closed() {
             "gate = { path = \"gate.wasm\" }\n",
             &format!(
                 "name = \"w\"\ngoal = \"g\"\n\n[[task]]\nid = \"one\"\nagent = \"fake\"\ninput = {{}}\n\n\
-                 [[gate]]\nid = \"door\"\nuse = \"gate\"\nconfig = \"{act}\"\ntimeout = \"1s\"\n"
+                 [[gate]]\nid = \"door\"\nuse = \"gate\"\nconfig = {{ act = \"{act}\" }}\ntimeout = \"1s\"\n"
             ),
         );
         let done = project.run(&["run", "w.toml"]);
@@ -234,7 +234,9 @@ fn a_plugin_sees_granted_directories_and_nothing_else() {
     ];
     let mut workflow = String::from("name = \"w\"\ngoal = \"g\"\n");
     for (n, (act, _)) in acts.iter().enumerate() {
-        workflow += &format!("\n[[task]]\nid = \"t{n}\"\nagent = \"files\"\ninput = \"{act}\"\n");
+        workflow += &format!(
+            "\n[[task]]\nid = \"t{n}\"\nagent = \"files\"\ninput = {{ act = \"{act}\" }}\n"
+        );
     }
     let project = project(policy, &workflow);
     project.write("notes/a.txt", "the note");

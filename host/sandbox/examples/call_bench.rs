@@ -127,14 +127,23 @@ fn main() {
         "resident"
     );
     for pool in [true, false] {
+        let place = tempfile::tempdir().expect("a folder");
         let config = SandboxConfig {
+            cache_dir: Some(place.path().to_owned()),
             pool,
             ..SandboxConfig::default()
         };
-        let sandbox = Sandbox::new(&config).expect("a sandbox");
-        let component = sandbox
-            .load(sandgate_test_guests::noop_agent())
-            .expect("a component");
+        let start = || {
+            let since = Instant::now();
+            let sandbox = Sandbox::new(&config).expect("a sandbox");
+            let setup = since.elapsed();
+            let component = sandbox
+                .load(sandgate_test_guests::noop_agent())
+                .expect("a component");
+            (sandbox, component, setup, since.elapsed() - setup)
+        };
+        let (_, _, _, compiled) = start();
+        let (sandbox, component, setup, cached) = start();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -182,6 +191,10 @@ fn main() {
             two.0,
             two.1,
             resident_mib(),
+        );
+        println!(
+            "{:10} set up in {setup:.1?}, component compiled in {compiled:.1?}, loaded from the cache in {cached:.1?}",
+            ""
         );
     }
 }

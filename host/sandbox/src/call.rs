@@ -96,7 +96,7 @@ pub struct ReadableArtifact {
 
 /// Gives a call exactly the artifacts it may read.
 pub trait ArtifactSource: Send + Sync {
-    /// What can be read. Called when the guest asks; must not block.
+    /// What can be read. Called once in a call, when the guest first asks; must not block.
     fn list(&self) -> Vec<ReadableArtifact>;
 
     /// At most `length` bytes (never more than 1 MiB) from `offset`; empty at the end. Called on a thread that may

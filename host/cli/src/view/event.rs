@@ -230,10 +230,10 @@ fn again(task: TaskIx, run: &Run, look: &Look) -> Option<String> {
     }
     match run.blocked(task)?.reason {
         Reason::RetryBackoff { until } => Some(format!(
-            "attempt {} of {} at {}",
+            "attempt {} of {} {} later",
             view.attempt.0 + 1,
             view.plan.retry.attempts,
-            look.zone.clock(until)
+            span(until.since(view.since))
         )),
         _ => None,
     }

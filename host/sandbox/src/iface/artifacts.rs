@@ -6,7 +6,7 @@ use crate::bindings::sandgate::plugin::artifacts::{
 };
 use crate::limiter::Limiter;
 use crate::state::State;
-use crate::{ArtifactSource, Limits, NewArtifact, NoArtifacts};
+use crate::{ArtifactSource, Limits, NewArtifact, NoArtifacts, ReadableArtifact};
 use sandgate_model::ArtifactName;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 /// A call's artifacts: what it can read and what it wrote.
 pub(crate) struct Desk {
     source: Arc<dyn ArtifactSource>,
+    /// What the source lists, sorted; asked for at most once.
+    listed: Option<Vec<ReadableArtifact>>,
     may_write: Vec<ArtifactName>,
     written: BTreeMap<ArtifactName, (String, Vec<u8>)>,
     bytes: usize,
@@ -42,6 +44,7 @@ impl Desk {
     pub(crate) fn read_only(source: Arc<dyn ArtifactSource>) -> Self {
         Self {
             source,
+            listed: None,
             may_write: Vec::new(),
             written: BTreeMap::new(),
             bytes: 0,
@@ -82,6 +85,22 @@ impl Desk {
             })
             .collect();
         (written, missing)
+    }
+
+    fn listed(&mut self) -> &[ReadableArtifact] {
+        self.listed.get_or_insert_with(|| {
+            let mut all = self.source.list();
+            all.sort_by(|a, b| a.name.cmp(&b.name));
+            all
+        })
+    }
+
+    /// Where to read an artifact from, if it can be read.
+    fn readable(&mut self, name: &str) -> Option<Arc<dyn ArtifactSource>> {
+        self.listed()
+            .binary_search_by(|artifact| artifact.name.as_str().cmp(name))
+            .ok()
+            .map(|_| Arc::clone(&self.source))
     }
 
     /// Bytes held.
@@ -173,20 +192,17 @@ impl Desk {
 impl Host for State {
     fn list_artifacts(&mut self) -> wasmtime::Result<Vec<ArtifactInfo>> {
         self.may_go_on()?;
-        let mut infos: Vec<_> = self
+        Ok(self
             .desk
-            .source
-            .list()
-            .into_iter()
+            .listed()
+            .iter()
             .map(|artifact| ArtifactInfo {
-                name: artifact.name,
+                name: artifact.name.clone(),
                 digest: artifact.digest.to_string(),
                 size: artifact.size,
-                media_type: artifact.media_type,
+                media_type: artifact.media_type.clone(),
             })
-            .collect();
-        infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(infos)
+            .collect())
     }
 
     async fn read(
@@ -196,22 +212,16 @@ impl Host for State {
         length: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, ArtifactError>> {
         self.may_go_on()?;
-        let source = Arc::clone(&self.desk.source);
+        let Some(source) = self.desk.readable(&name) else {
+            return Ok(Err(ArtifactError::NotFound));
+        };
         let length = length.min(CHUNK as u32);
-        let read = tokio::task::spawn_blocking(move || {
-            if !source.list().iter().any(|artifact| artifact.name == name) {
-                return Err(ArtifactError::NotFound);
-            }
-            source
-                .read(&name, offset, length)
-                .map_err(ArtifactError::Host)
-        })
-        .await;
+        let read = tokio::task::spawn_blocking(move || source.read(&name, offset, length)).await;
         Ok(match read {
             Ok(Ok(bytes)) if bytes.len() > length as usize => Err(ArtifactError::Host(
                 "the artifact store gave more than was asked for".to_owned(),
             )),
-            Ok(result) => result,
+            Ok(result) => result.map_err(ArtifactError::Host),
             Err(_) => Err(ArtifactError::Host(
                 "reading the artifact failed inside the host".to_owned(),
             )),

@@ -27,7 +27,7 @@ impl Describing for Files {
             }],
             input_schema: None,
             output_schema: None,
-            config_schema: None,
+            config_schema: Some("{}".into()),
         }
     }
 }
@@ -57,7 +57,7 @@ fn act(verb: &str, path: &str) -> std::io::Result<String> {
 
 impl GuestSession for Files {
     fn run(&self, task: Task) -> Result<TaskOutput, PluginError> {
-        let input = task.input.trim_matches('"');
+        let input = bare(&task.input);
         let (verb, path) = input.split_once(':').unwrap_or((input, ""));
         match act(verb, path) {
             Ok(text) => Ok(TaskOutput {
@@ -70,3 +70,11 @@ impl GuestSession for Files {
 }
 
 bindings::export!(Files with_types_in bindings);
+
+/// The order in a JSON document: a string, or, since tasks in a file have tables, `{"act": "..."}`.
+fn bare(json: &str) -> &str {
+    let inner = json
+        .strip_prefix("{\"act\":")
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.unwrap_or(json).trim_matches('"')
+}

@@ -34,7 +34,7 @@ impl Describing for Hostile {
 
 /// Splits `"VERB:ARGUMENT"`, quotes included.
 fn order(json: &str) -> (&str, &str) {
-    let text = json.trim_matches('"');
+    let text = bare(json);
     text.split_once(':').unwrap_or((text, ""))
 }
 
@@ -68,3 +68,11 @@ impl GuestSession for Hostile {
 }
 
 bindings::export!(Hostile with_types_in bindings);
+
+/// The order in a JSON document: a string, or, since tasks in a file have tables, `{"act": "..."}`.
+fn bare(json: &str) -> &str {
+    let inner = json
+        .strip_prefix("{\"act\":")
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.unwrap_or(json).trim_matches('"')
+}

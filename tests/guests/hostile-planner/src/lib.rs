@@ -40,7 +40,7 @@ fn task(id: String, agent: &str, input: String) -> DraftTask {
 }
 
 fn make(packet: Packet, config: &str, report: &str) -> Result<DraftPlan, PluginError> {
-    let order = config.trim_matches('"');
+    let order = bare(&config);
     let (verb, argument) = order.split_once(':').unwrap_or((order, ""));
     let n: usize = argument.parse().unwrap_or(0);
     let agent = packet.agents.first().map_or("nobody", |a| a.name.as_str());
@@ -55,9 +55,16 @@ fn make(packet: Packet, config: &str, report: &str) -> Result<DraftPlan, PluginE
         "panic" => panic!("no plan"),
         "unavailable" => return Err(PluginError::Unavailable(argument.to_owned())),
         "invalid" => return Err(PluginError::InvalidInput(argument.to_owned())),
-        "many" => plan((0..n).map(|i| task(format!("t{i}"), agent, "{}".into())).collect()),
+        "many" => plan(
+            (0..n)
+                .map(|i| task(format!("t{i}"), agent, "{}".into()))
+                .collect(),
+        ),
         "cycle" => {
-            let (mut a, mut b) = (task("a".into(), agent, "{}".into()), task("b".into(), agent, "{}".into()));
+            let (mut a, mut b) = (
+                task("a".into(), agent, "{}".into()),
+                task("b".into(), agent, "{}".into()),
+            );
             a.needs.push("b".into());
             b.needs.push("a".into());
             plan(vec![a, b])
@@ -73,7 +80,11 @@ fn make(packet: Packet, config: &str, report: &str) -> Result<DraftPlan, PluginE
         "bidi-id" => plan(vec![task("a\u{202e}b".into(), agent, "{}".into())]),
         "long-id" => plan(vec![task("i".repeat(n), agent, "{}".into())]),
         "not-json" => plan(vec![task("a".into(), agent, "{".into())]),
-        "deep" => plan(vec![task("a".into(), agent, format!("{}{}", "[".repeat(n), "]".repeat(n)))]),
+        "deep" => plan(vec![task(
+            "a".into(),
+            agent,
+            format!("{}{}", "[".repeat(n), "]".repeat(n)),
+        )]),
         "needs" => {
             let mut a = task("a".into(), agent, "{}".into());
             a.needs = (0..n).map(|i| format!("t{i}")).collect();
@@ -116,3 +127,11 @@ impl Planning for Planner {
 }
 
 bindings::export!(Planner with_types_in bindings);
+
+/// The order in a JSON document: a string, or, since tasks in a file have tables, `{"act": "..."}`.
+fn bare(json: &str) -> &str {
+    let inner = json
+        .strip_prefix("{\"act\":")
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.unwrap_or(json).trim_matches('"')
+}
