@@ -4,6 +4,8 @@
 //! `cargo bench -p sandgate-driver --bench graphs` prints the table. Each graph runs in a process of its own, so
 //! that its peak memory is its own.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
 mod floors;
 mod graph;
 mod one;
