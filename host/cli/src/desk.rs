@@ -7,13 +7,13 @@ use crate::{
     error::CliError,
     exit::{self, Exit},
     progress::Progress,
-    ui::{Ui, lines},
-    view::summary,
+    ui::{Esc, Ui},
+    view::{summary, words},
 };
 use sandgate_driver::{
     AdoptError, Host, HostError, Notice, Project, Request, RequestError, Submission, SubmitError,
 };
-use sandgate_engine::{ExecutionSummary, Run};
+use sandgate_engine::{ExecutionSummary, Illegal, Run};
 use sandgate_journal::OpenError;
 use sandgate_model::RunId;
 use std::sync::{
@@ -21,6 +21,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 use tokio::sync::watch;
+
+/// Waits told beside the summary, which has all of them.
+const WAITS_MAX: usize = 5;
 
 /// A host at work for this command.
 pub(crate) struct Desk {
@@ -137,11 +140,17 @@ impl Desk {
     /// When the run's state does not allow it.
     pub(crate) async fn request(&mut self, id: RunId, request: Request) -> Result<(), CliError> {
         let watcher = Arc::clone(&self.watcher);
+        let what = asked(&request);
         let result = self
             .host
             .request(id, request, &mut Self::show(&watcher))
             .await;
-        result.map_err(|e| self.clear(request_error(&e)))
+        result.map_err(|e| {
+            self.clear(match &e {
+                RequestError::Illegal(illegal) => impossible(id, what, illegal),
+                _ => request_error(&e),
+            })
+        })
     }
 
     /// Drives everything at hand until it ended or waits, or a signal came.
@@ -201,6 +210,7 @@ impl Desk {
     pub(crate) fn report(&self, ui: &Ui, id: RunId) -> Result<Exit, CliError> {
         self.finish();
         let summary = self.run(id)?.summary();
+        let short = id.short();
         let exit = self.exit(&summary);
         let interrupted = self.signal().is_some() && !summary.state.ended();
         // Whoever stopped reading early still wants to know how the run ended.
@@ -215,11 +225,21 @@ impl Desk {
         }
         if interrupted {
             ui.note(&format!(
-                "interrupted: run {} of {} is safe; go on with `sandgate resume {}`",
-                id.short(),
-                summary.workflow,
-                id.short()
+                "interrupted: run {short} of {} is safe; go on with `sandgate resume {short}`",
+                summary.workflow
             ));
+        } else if !ui.json() {
+            for wait in summary
+                .waits
+                .iter()
+                .filter(|w| !w.by_itself())
+                .take(WAITS_MAX)
+            {
+                ui.note(&format!(
+                    "run {short} waits for {}",
+                    words::wait(wait, id, &ui.err)
+                ));
+            }
         }
         Ok(exit)
     }
@@ -316,9 +336,32 @@ pub(crate) fn submit_error(ui: &Ui, error: SubmitError) -> CliError {
     }
 }
 
-fn request_error(error: &RequestError) -> CliError {
-    match error {
-        RequestError::Illegal(illegal) => CliError::usage(lines(&illegal.to_string()).join(" ")),
-        _ => CliError::host(error.to_string()).below(error),
+/// What was asked, as it is said of the run.
+fn asked(request: &Request) -> &'static str {
+    match request {
+        Request::Dispatch => "dispatched",
+        Request::Verify => "verified",
+        Request::Cancel { .. } => "cancelled",
+        Request::Retry { .. } => "retried",
+        Request::Pause => "paused",
+        Request::Resume => "resumed",
     }
+}
+
+/// A request that the state of the run does not allow.
+fn impossible(id: RunId, what: &str, illegal: &Illegal) -> CliError {
+    let short = id.short();
+    let state = illegal.state.as_str();
+    let error = CliError::usage(format!(
+        "run {short} cannot be {what}: {} (it is {state})",
+        Esc(&illegal.why)
+    ));
+    match illegal.state.ended() {
+        true => error.hint(format!("`sandgate summary {short}` shows what came of it")),
+        false => error.hint(format!("`sandgate status {short}` shows where it is")),
+    }
+}
+
+fn request_error(error: &RequestError) -> CliError {
+    CliError::host(error.to_string()).below(error)
 }

@@ -236,7 +236,8 @@ fn counts(run: &Run) -> String {
                 .fold(micros, |sum, c| sum.saturating_add(c.micros));
         }
         match task.state {
-            TaskState::Running => running += 1,
+            // One with instances only waits for them.
+            TaskState::Running => running += usize::from(task.instances == 0),
             state if state.ended() => done += 1,
             _ => {
                 if let Some(blocked) = run.blocked(task.ix) {
@@ -275,10 +276,22 @@ fn counts(run: &Run) -> String {
     text
 }
 
+/// Columns left free at the right: a terminal echoes Ctrl-C as `^C` where the cursor is, and in a full row that would
+/// begin a row that nobody clears.
+const FREE: usize = 8;
+
+/// Rows never get narrower than this.
+const ROW_MIN: usize = 20;
+
+fn style(columns: usize) -> ProgressStyle {
+    let room = columns.saturating_sub(FREE).max(ROW_MIN);
+    ProgressStyle::with_template(&format!("{{spinner}} {{msg:{room}!}}"))
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
     let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} {wide_msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let mut columns = terminal_columns();
     let mut bars: Vec<ProgressBar> = Vec::new();
     loop {
         let last = matches!(
@@ -300,8 +313,12 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
             // A terminal that went away is not a reason to stop a run.
             drop(multi.println(pending.join("\n")));
         }
+        if columns != terminal_columns() {
+            columns = terminal_columns();
+            bars.iter().for_each(|bar| bar.set_style(style(columns)));
+        }
         while bars.len() < rows.len() {
-            bars.push(multi.add(ProgressBar::new_spinner().with_style(style.clone())));
+            bars.push(multi.add(ProgressBar::new_spinner().with_style(style(columns))));
         }
         for (bar, row) in bars.iter().zip(rows) {
             bar.set_message(row);
@@ -311,4 +328,9 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
             return;
         }
     }
+}
+
+fn terminal_columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.map_or(80, |size| usize::from(size.ws_col))
 }

@@ -9,11 +9,14 @@ pub(crate) fn span(span: Millis) -> String {
     let secs = ms / 1000;
     match ms {
         0..100 => format!("{ms}ms"),
-        100..60_000 => {
-            let tenths = ms.div_ceil(100);
+        100..59_950 => {
+            let tenths = (ms + 50) / 100;
             format!("{}.{}s", tenths / 10, tenths % 10)
         }
-        60_000..3_600_000 => format!("{}m {:02}s", secs / 60, secs % 60),
+        59_950..3_600_000 => {
+            let secs = (ms + 500) / 1000;
+            format!("{}m {:02}s", secs / 60, secs % 60)
+        }
         3_600_000..86_400_000 => format!("{}h {:02}m", secs / 3600, secs / 60 % 60),
         _ => format!("{}d {:02}h", secs / 86_400, secs / 3600 % 24),
     }

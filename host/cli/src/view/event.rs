@@ -230,7 +230,7 @@ fn again(task: TaskIx, run: &Run, look: &Look) -> Option<String> {
     }
     match run.blocked(task)?.reason {
         Reason::RetryBackoff { until } => Some(format!(
-            "attempt {} of {} {} later",
+            "attempt {} of {} in {}",
             view.attempt.0 + 1,
             view.plan.retry.attempts,
             span(until.since(view.since))

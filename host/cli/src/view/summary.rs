@@ -170,7 +170,7 @@ fn why(t: &TaskSummary, look: &Look) -> String {
             format!(
                 "{}: {}",
                 blocked.reason.code(),
-                words::reason(&blocked.reason, look)
+                words::reason(&blocked.reason, &t.id, look)
             )
         }
         (None, Some(error)) if t.state == TaskState::Failed => {

@@ -108,7 +108,7 @@ fn one(out: &mut String, s: &ExecutionSummary, t: &TaskSummary, now: Moment, loo
     if let Some(blocked) = &t.blocked {
         out.push_str(&format!(
             "  why       {}\n",
-            words::reason(&blocked.reason, look)
+            words::reason(&blocked.reason, &t.id, look)
         ));
         out.push_str(&format!(
             "  unblocks  {}\n",

@@ -59,8 +59,8 @@ pub(crate) fn failed(look: &Look, class: FailureClass) -> String {
     look.bad(format!("failed ({})", class.as_str()))
 }
 
-/// A reason in a few words, without its code.
-pub(crate) fn reason(reason: &Reason, look: &Look) -> String {
+/// Why `task` is where it is in a few words, without the reason's code.
+pub(crate) fn reason(reason: &Reason, task: &TaskId, look: &Look) -> String {
     match reason {
         Reason::Dependency {
             waiting_for,
@@ -79,7 +79,8 @@ pub(crate) fn reason(reason: &Reason, look: &Look) -> String {
         Reason::Budget => "the budget does not cover it".to_owned(),
         Reason::RunPaused => "the run is paused".to_owned(),
         Reason::RunCancelled => "the run was cancelled or stopped".to_owned(),
-        Reason::PlanReview => "the plan has not been dispatched".to_owned(),
+        Reason::PlanReview => "the plan waits for review or dispatch".to_owned(),
+        Reason::ConditionFalse { because } if because == task => "its `when` is false".to_owned(),
         Reason::ConditionFalse { because } => format!("`when` of {because} is false"),
     }
 }
