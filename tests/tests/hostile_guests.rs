@@ -53,14 +53,22 @@ fn agents_that_misbehave_harm_nobody_else() {
     let mut workflow = String::from("name = \"zoo\"\ngoal = \"Go on\"\nconcurrency = 4\n");
     let mut task = |id: &str, agent: &str, input: &str| {
         workflow += &format!(
-            "\n[[task]]\nid = \"{id}\"\nagent = \"{agent}\"\ninput = {{ act = {input} }}\ntimeout = \"2s\"\n"
+            "\n[[task]]\nid = \"{id}\"\nagent = \"{agent}\"\ninput = {input}\ntimeout = \"2s\"\n"
         );
     };
     for (n, (act, _)) in ACTS.iter().enumerate() {
-        task(&format!("bad{n}"), "hostile", &format!("\"{act}\""));
+        task(
+            &format!("bad{n}"),
+            "hostile",
+            &format!("{{ act = \"{act}\" }}"),
+        );
     }
     for (n, act) in HARMLESS.iter().enumerate() {
-        task(&format!("odd{n}"), "hostile", &format!("\"{act}\""));
+        task(
+            &format!("odd{n}"),
+            "hostile",
+            &format!("{{ act = \"{act}\" }}"),
+        );
     }
     for n in 0..6 {
         task(&format!("good{n}"), "fake", "{ sleep_ms = 5 }");
@@ -68,7 +76,8 @@ fn agents_that_misbehave_harm_nobody_else() {
     let project = project("hostile = { path = \"agent.wasm\" }\n", &workflow);
     let done = project.run(&["run", "w.toml"]).expect(1);
     assert!(dangerous(&done).is_empty(), "{:?}", dangerous(&done));
-    assert!(!done.stderr.contains("panicked at"), "{done}");
+    // A guest's panic is its own affair and is shown as its log; one of the host would be a fault.
+    assert!(!done.stderr.contains("panicked at host/"), "{done}");
 
     let run = project.only_run();
     let summary = project.summary(&run);
@@ -105,18 +114,19 @@ fn agents_that_misbehave_harm_nobody_else() {
 /// What the planner is told to do; each plan is refused whole, and the reason names what is wrong.
 #[test]
 fn plans_that_nobody_wants_are_refused_with_all_reasons() {
+    let mut missed = Vec::new();
     for (act, reason) in [
         ("cycle", "SG-D007"),
         ("duplicate-ids", "SG-D002"),
         ("unknown-need", "SG-D005"),
         ("unknown-agent", "SG-D008"),
-        ("template-id", "SG-D001"),
+        ("template-id", "SG-D010"),
         ("bidi-id", "SG-D001"),
-        ("long-id:100000", "SG-D001"),
-        ("many:200000", "SG-D014"),
-        ("deep:5000", "SG-D011"),
+        ("long-id:100000", "256 is the most"),
+        ("many:200000", "100000"),
+        ("deep:5000", "64 levels"),
         ("empty", "SG-D015"),
-        ("rationale:1000000", "SG-D016"),
+        ("rationale:1000000", "65536 is the most"),
         ("panic", "trap"),
         ("loop", "timeout"),
         ("unavailable:no idea", "no idea"),
@@ -137,11 +147,11 @@ fn plans_that_nobody_wants_are_refused_with_all_reasons() {
         let summary = project.summary(&project.only_run());
         assert_eq!(summary["state"], "failed", "{act}: {summary:#}");
         assert!(mentions(&summary, "plan_generation"), "{act}: {summary:#}");
-        assert!(
-            mentions(&summary, reason),
-            "{act} without {reason}: {summary:#}"
-        );
+        if !mentions(&summary, reason) {
+            missed.push(format!("{act} without {reason}: {}", summary["checks"]));
+        }
     }
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 #[test]

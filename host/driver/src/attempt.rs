@@ -10,7 +10,7 @@ use sandgate_model::{
     Artifact, AttemptEnd, AttemptNo, Charge, Digest, FailureClass, INLINE_MAX, Payload, PlanTask,
     RunId, Session, TaskOutput, TaskWork,
 };
-use sandgate_sandbox::{AgentAnswer, CancelToken, Outcome, TaskRequest};
+use sandgate_sandbox::{AgentAnswer, CancelToken, Limits, Outcome, TaskRequest};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ async fn attempted(
         run,
         who: work.id.as_str(),
         task: Some(&work.id),
+        limits: Limits::agent(),
     };
     let call = call::prepare(shared, &caller, &plugin, &task.grants, task.timeout, cancel)
         .map_err(|message| failed(FailureClass::Refused, message))?;

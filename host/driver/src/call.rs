@@ -16,6 +16,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) run: RunId,
     pub(crate) who: &'a str,
     pub(crate) task: Option<&'a TaskId>,
+    /// The role's limits; the project's are put over them.
+    pub(crate) limits: Limits,
 }
 
 /// A call of `plugin` with these grants. Directories are opened here, through the project's own handle, so that
@@ -54,7 +56,7 @@ pub(crate) fn prepare(
         output_bytes: size(project.output),
         log_bytes: size(project.log),
         artifact_bytes: size(project.artifact),
-        ..Limits::agent()
+        ..caller.limits.clone()
     };
     let sink = CallSink {
         run: caller.run,

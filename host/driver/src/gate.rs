@@ -3,7 +3,7 @@
 use crate::{answer::describe, call, context, local::Shared, work::Given};
 use sandgate_engine::GateEnd;
 use sandgate_model::{Artifact, GateIx, Plan, RunId, TaskId};
-use sandgate_sandbox::{CancelToken, FinishedTask, Outcome, Subject};
+use sandgate_sandbox::{CancelToken, FinishedTask, Limits, Outcome, Subject};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Runs the gate.
@@ -39,6 +39,7 @@ async fn checked(
         run,
         who: &who,
         task: None,
+        limits: Limits::gate(),
     };
     let call = call::prepare(shared, &caller, &plugin, &gate.grants, gate.timeout, cancel)?;
     let mut readable: BTreeMap<String, Artifact> = BTreeMap::new();

@@ -5,7 +5,7 @@ use sandgate_engine::Event;
 use sandgate_model::{
     DraftPlan, FileGrant, Millis, OfferedAgent, OfferedGate, Packet, PluginName, Role, RunId,
 };
-use sandgate_sandbox::{CancelToken, Outcome};
+use sandgate_sandbox::{CancelToken, Limits, Outcome};
 use sandgate_workflow::{
     Catalog, Context, Style, Workflow, check, freeze, plugin_grants, render_text,
 };
@@ -96,7 +96,10 @@ async fn ask(
         .ok_or_else(|| format!("the project has no plugin `{name}`"))?
         .map_err(|message| format!("plugin `{name}` cannot be used: {message}"))?;
     let settings = workflow.planner.as_ref();
-    let config = settings.map_or(Value::Null, |p| p.config.clone());
+    // The configuration is that of the planner it was written for, not of its fallbacks.
+    let config = settings
+        .filter(|p| p.plugin.value == *name)
+        .map_or(Value::Null, |p| p.config.clone());
     let timeout: Millis = settings
         .and_then(|p| p.timeout)
         .unwrap_or(shared.project.file().limits.attempt);
@@ -105,6 +108,7 @@ async fn ask(
         run,
         who: &who,
         task: None,
+        limits: Limits::planner(),
     };
     let grants =
         plugin_grants("the planner", name, shared.project.file(), catalog).map_err(|refusals| {

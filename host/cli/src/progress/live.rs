@@ -9,8 +9,8 @@ use crate::{
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sandgate_driver::Notice;
-use sandgate_engine::{Event, GateState, Run, TaskState};
-use sandgate_model::{Moment, RunId, TaskId, TaskIx};
+use sandgate_engine::{Evaluated, Event, GateState, Run, TaskState};
+use sandgate_model::{AttemptEnd, Moment, RunId, TaskId, TaskIx};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
@@ -49,6 +49,8 @@ struct State {
     /// Lines to scroll up at the next drawing.
     pending: Vec<String>,
     running: BTreeSet<(RunId, TaskIx)>,
+    /// Tasks of each run, instances included.
+    sizes: BTreeMap<RunId, usize>,
     said: BTreeMap<(RunId, TaskId), String>,
     counted: BTreeMap<RunId, String>,
     count_again: Option<Instant>,
@@ -67,6 +69,7 @@ impl Live {
             look,
             pending: Vec::new(),
             running: BTreeSet::new(),
+            sizes: BTreeMap::new(),
             said: BTreeMap::new(),
             counted: BTreeMap::new(),
             count_again: None,
@@ -86,7 +89,9 @@ impl Live {
 
     /// Takes note of a run that exists already.
     pub(super) fn know(&self, run: Run) {
-        lock(&self.state).tracker.know(run);
+        let mut state = lock(&self.state);
+        state.sizes.insert(run.id(), run.tasks().count());
+        state.tracker.know(run);
     }
 
     /// Takes a notice in.
@@ -127,14 +132,19 @@ impl State {
                         if let Some(id) = id {
                             self.said.remove(&(*run, id));
                         }
-                        let small = self
-                            .tracker
-                            .get(*run)
-                            .and_then(Run::plan)
-                            .is_none_or(|p| p.tasks.len() <= EVERY_TASK_MAX);
-                        if !small && matches!(end, sandgate_model::AttemptEnd::Output(_)) {
+                        let many = self.sizes.get(run).is_some_and(|n| *n > EVERY_TASK_MAX);
+                        if many && !matches!(end, AttemptEnd::Failed { .. }) {
                             return;
                         }
+                    }
+                    Event::PlanFrozen { plan, .. } => {
+                        self.sizes.insert(*run, plan.tasks.len());
+                    }
+                    Event::TaskEvaluated {
+                        evaluated: Evaluated::Each { items },
+                        ..
+                    } => {
+                        *self.sizes.entry(*run).or_default() += items.len();
                     }
                     _ => {}
                 }
