@@ -2,7 +2,7 @@
 //! and why. Notices only change a state in memory; a thread draws it ten times a second, so that ten thousand short
 //! tasks do not wait for the terminal.
 
-use super::Tracker;
+use super::{Tracker, echo::NoControlEcho};
 use crate::{
     ui::{Esc, Look, count, money, now, short, span},
     view::words,
@@ -286,22 +286,12 @@ fn counts(run: &Run) -> String {
     text
 }
 
-/// Columns left free at the right: a terminal echoes Ctrl-C as `^C` where the cursor is, and in a full row that would
-/// begin a row that nobody clears.
-const FREE: usize = 8;
-
-/// Rows never get narrower than this.
-const ROW_MIN: usize = 20;
-
-fn style(columns: usize) -> ProgressStyle {
-    let room = columns.saturating_sub(FREE).max(ROW_MIN);
-    ProgressStyle::with_template(&format!("{{spinner}} {{msg:{room}!}}"))
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-}
-
 fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
+    // Given back when the drawing is done.
+    let _echo = NoControlEcho::new();
     let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let mut columns = terminal_columns();
+    let style = ProgressStyle::with_template("{spinner} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
     let mut bars: Vec<ProgressBar> = Vec::new();
     loop {
         let last = matches!(
@@ -323,12 +313,8 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
             // A terminal that went away is not a reason to stop a run.
             drop(multi.println(pending.join("\n")));
         }
-        if columns != terminal_columns() {
-            columns = terminal_columns();
-            bars.iter().for_each(|bar| bar.set_style(style(columns)));
-        }
         while bars.len() < rows.len() {
-            bars.push(multi.add(ProgressBar::new_spinner().with_style(style(columns))));
+            bars.push(multi.add(ProgressBar::new_spinner().with_style(style.clone())));
         }
         for (bar, row) in bars.iter().zip(rows) {
             bar.set_message(row);
@@ -338,9 +324,4 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
             return;
         }
     }
-}
-
-fn terminal_columns() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.map_or(80, |size| usize::from(size.ws_col))
 }

@@ -1,6 +1,7 @@
 //! What a person sees while runs are driven. Follows the runs with the engine's own state, so that what is said to
 //! wait, and why, is what the engine says. Must not ask, decide or delay anything: notices come after the fact.
 
+mod echo;
 mod live;
 mod plain;
 mod tracker;
