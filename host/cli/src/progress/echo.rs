@@ -37,7 +37,7 @@ impl Drop for NoControlEcho {
             && in_front()
         {
             // A terminal that went away needs nothing back.
-            drop(tcsetattr(stderr(), OptionalActions::Now, before));
+            tcsetattr(stderr(), OptionalActions::Now, before).ok();
         }
     }
 }
