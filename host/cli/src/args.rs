@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Runs workflows whose planner, agents and gates are sandboxed WebAssembly components
 #[derive(Parser, Debug)]
-#[command(name = "sandgate", version, about, after_help = crate::exit::HELP, propagate_version = true)]
+#[command(name = "sandgate", version, after_help = crate::exit::HELP, propagate_version = true)]
 #[command(
     disable_help_subcommand = true,
     subcommand_required = true,
@@ -52,20 +52,15 @@ pub(crate) struct Global {
 /// Output format.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// For people
     Text,
-    /// For programs
     Json,
 }
 
 /// When to use colours.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Color {
-    /// In a terminal
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 

@@ -163,10 +163,16 @@ fn output(reader: &Reader, run: &Run, typed: &str) -> Result<Vec<u8>, CliError> 
                 .hint(format!("`sandgate why {} {id}` says why", run.id().short())),
         );
     };
-    let mut bytes = match &output.output {
-        Payload::Inline(value) => serde_json::to_vec_pretty(value).map_err(CliError::encode)?,
-        Payload::Stored { digest, .. } => reader.artifact(digest).map_err(|e| look_error(&e))?,
+    let value = match &output.output {
+        Payload::Inline(value) => value.clone(),
+        Payload::Stored { digest, .. } => {
+            let bytes = reader.artifact(digest).map_err(|e| look_error(&e))?;
+            serde_json::from_slice(&bytes).map_err(|e| {
+                CliError::host(format!("the output of {id} is not JSON")).caused_by(&e)
+            })?
+        }
     };
+    let mut bytes = serde_json::to_vec_pretty(&value).map_err(CliError::encode)?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -40,7 +40,7 @@ fn task(id: String, agent: &str, input: String) -> DraftTask {
 }
 
 fn make(packet: Packet, config: &str, report: &str) -> Result<DraftPlan, PluginError> {
-    let order = bare(&config);
+    let order = bare(config);
     let (verb, argument) = order.split_once(':').unwrap_or((order, ""));
     let n: usize = argument.parse().unwrap_or(0);
     let agent = packet.agents.first().map_or("nobody", |a| a.name.as_str());
