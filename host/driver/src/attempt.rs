@@ -85,9 +85,10 @@ async fn attempted(
     let outcome = match session {
         Session::Spawn => shared.sandbox.run(&call, config, request).await.outcome,
         Session::Pinned(name) => {
+            let key = (run, name.clone(), task.grants.files.clone());
             shared
                 .sessions
-                .run(&shared.sandbox, (run, name.clone()), &call, config, request)
+                .run(&shared.sandbox, key, &call, config, request)
                 .await
         }
     };
