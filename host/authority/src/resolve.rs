@@ -77,7 +77,10 @@ pub fn resolve(
     }
     files.sort();
     files.dedup();
-    Ok(Grants { files })
+    Ok(Grants {
+        files,
+        ..Grants::default()
+    })
 }
 
 /// What the plugin asks for in files.

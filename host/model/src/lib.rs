@@ -4,6 +4,7 @@
 //! This crate must not do I/O, tell the time or decide anything; it only says what things are.
 
 mod artifact;
+mod call;
 mod check;
 mod describe;
 mod digest;
@@ -15,15 +16,17 @@ mod name;
 mod packet;
 mod payload;
 mod plan;
+mod power;
 mod time;
 
 pub use artifact::Artifact;
+pub use call::{CallEnd, CallRequest, Caller};
 pub use check::{Check, Verdict};
 pub use describe::{Description, Need, NeedKind, Role};
 pub use digest::{Digest, DigestError};
 pub use draft::{DraftPlan, DraftTask};
 pub use end::{AttemptEnd, Charge, FailureClass, TaskOutput};
-pub use grant::{FileGrant, FileMode, Grants};
+pub use grant::{FileGrant, FileMode, Grants, Workspace};
 pub use id::{AttemptNo, GateIx, RunId, RunIdError, TaskIx};
 pub use name::{
     ArtifactName, GateId, NAME_MAX, NameError, PluginName, ProjectName, SessionName, SignalType,
@@ -32,7 +35,8 @@ pub use name::{
 pub use packet::{ListedFile, OfferedAgent, OfferedGate, Packet};
 pub use payload::{INLINE_MAX, Payload};
 pub use plan::{
-    ArtifactRef, OnFailure, PLAN_FORMAT, Plan, PlanGate, PlanPlugin, PlanTask, Retry, Session,
-    TaskWork, WaitFor,
+    ArtifactRef, OnFailure, OverBudget, PLAN_FORMAT, Plan, PlanGate, PlanPlugin, PlanTask, Retry,
+    RunBudget, Session, TaskLimits, TaskWork, WaitFor,
 };
+pub use power::{ExecGrant, HttpGrant, ModelGrant, Scheme, SecretGrant, SecretTarget};
 pub use time::{Millis, Moment};

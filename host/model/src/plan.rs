@@ -82,6 +82,68 @@ pub enum TaskWork {
     Wait(WaitFor),
 }
 
+/// What one attempt may use at most, over what the project sets; absent fields are the project's. Can only lower.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct TaskLimits {
+    /// Memory of the instance, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Log, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<u64>,
+    /// Output document, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
+    /// One artifact, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<u64>,
+    /// Bytes written to directories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u64>,
+    /// Files and directories made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// Calls into the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Bytes over the network, both ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<u64>,
+    /// Tokens of text generation, in and out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Capability calls: requests, commands, generations, charges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effects: Option<u64>,
+}
+
+impl TaskLimits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What happens when the budget does not cover a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverBudget {
+    /// The task is refused.
+    #[default]
+    Refuse,
+    /// The task waits until a person decides.
+    Ask,
+}
+
+/// What a run may cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RunBudget {
+    /// Most it may cost, in millionths of the currency unit.
+    pub limit: u64,
+    /// What happens when that is not enough.
+    #[serde(default)]
+    pub over: OverBudget,
+}
+
 /// A task of a frozen plan.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PlanTask {
@@ -126,6 +188,12 @@ pub struct PlanTask {
     /// What it may do.
     #[serde(default)]
     pub grants: Grants,
+    /// Most it may cost, in millionths; absent: a fair share of what the run has left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<u64>,
+    /// What one attempt may use.
+    #[serde(default, skip_serializing_if = "TaskLimits::is_empty")]
+    pub limits: TaskLimits,
 }
 
 /// A gate of a frozen plan.
@@ -191,6 +259,9 @@ pub struct Plan {
     pub timeout: Option<Millis>,
     /// A person has to approve the plan before anything is dispatched.
     pub review: bool,
+    /// What the run may cost; absent: what the project's budget has left, or anything where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<RunBudget>,
 }
 
 impl Plan {

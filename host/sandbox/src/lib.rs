@@ -24,6 +24,7 @@ mod limiter;
 mod limits;
 mod link;
 mod outcome;
+mod power;
 mod roles;
 mod sandbox;
 mod session;
@@ -42,6 +43,12 @@ pub use component::{COMPONENT_MAX, Component, LoadError};
 pub use limits::{LimitKind, Limits};
 pub use outcome::{
     AgentAnswer, Failure, MESSAGE_MAX, NewArtifact, Outcome, REASONS_MAX, Report, Stats,
+};
+pub use power::{
+    AllowedCommand, BudgetPort, ChargeFailure, CommandEnding, CommandFailure, CommandPort,
+    CommandRequest, Finish, FinishedCommand, GenerateRequest, Generated, Generation, HttpBody,
+    HttpFailure, HttpPort, HttpTimes, Message, ModelFailure, ModelPort, PortFuture, Powers,
+    Speaker, Tool, ToolCall, Usage,
 };
 pub use roles::DescribeError;
 pub use sandbox::{Sandbox, SandboxConfig, SetupError};

@@ -90,6 +90,8 @@ impl TaskBuilder {
             approval_before: false,
             approval_after: false,
             grants: Grants::default(),
+            budget: None,
+            limits: sandgate_model::TaskLimits::default(),
         })
     }
 
@@ -236,6 +238,7 @@ impl PlanBuilder {
             on_failure: OnFailure::Continue,
             timeout: None,
             review: false,
+            budget: None,
         })
     }
 

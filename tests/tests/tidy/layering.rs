@@ -12,6 +12,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("workflow", &["model", "authority"]),
     ("engine", &["model"]),
     ("journal", &["model", "engine"]),
+    ("egress", &["model", "authority"]),
+    ("exec", &["model", "authority"]),
+    ("vault", &["model"]),
+    ("llm", &["model", "authority", "egress", "vault"]),
+    ("workspace", &["model"]),
     ("sandbox", &["model"]),
     ("builtins", &[]),
     (
@@ -24,6 +29,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "sandbox",
             "builtins",
+            "egress",
+            "exec",
+            "vault",
+            "llm",
+            "workspace",
         ],
     ),
     (
@@ -37,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sandbox",
             "builtins",
             "driver",
+            "exec",
         ],
     ),
     ("testkit", &["model", "engine", "journal"]),
@@ -57,6 +68,11 @@ const HOMES: &[(&str, &str)] = &[
     ("clap*", "cli"),
     ("indicatif", "cli"),
     ("axum*", "server"),
+    ("landlock", "exec"),
+    ("seccompiler", "exec"),
+    ("rustls", "egress"),
+    ("tokio-rustls", "egress"),
+    ("webpki-roots", "egress"),
 ];
 
 /// Libraries that would bring clocks, randomness or I/O into a pure crate.

@@ -44,6 +44,8 @@ fn task(id: &str, needs: &[u32]) -> PlanTask {
         approval_before: false,
         approval_after: false,
         grants: Grants::default(),
+            budget: None,
+            limits: sandgate_model::TaskLimits::default(),
     }
 }
 
@@ -86,6 +88,7 @@ pub(crate) fn plan(gates: bool) -> Plan {
         on_failure: OnFailure::Continue,
         timeout: None,
         review: false,
+        budget: None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 use sandgate_model::{
     ArtifactRef, DraftPlan, DraftTask, Grants, Millis, PLAN_FORMAT, Plan, PlanGate, PlanPlugin,
-    PlanTask, PluginName, Retry, Role, Session, TaskIx, TaskWork, WaitFor,
+    PlanTask, PluginName, Retry, Role, Session, TaskIx, TaskLimits, TaskWork, WaitFor,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -144,6 +144,7 @@ pub fn freeze(
         on_failure: workflow.on_failure,
         timeout: workflow.timeout,
         review,
+        budget: None,
     })
 }
 
@@ -298,6 +299,8 @@ fn written(
         approval_before: matches!(task.approval, TaskApproval::Before | TaskApproval::Rule(_)),
         approval_after: task.approval == TaskApproval::After,
         grants,
+        budget: None,
+        limits: TaskLimits::default(),
     }
 }
 
@@ -344,5 +347,7 @@ fn planned(
         approval_before: false,
         approval_after: false,
         grants: checked.grants,
+        budget: None,
+        limits: TaskLimits::default(),
     }
 }
