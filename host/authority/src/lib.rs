@@ -5,6 +5,9 @@
 //! arguments always give the same grants. It must not parse user files, and it must not enforce anything: the
 //! sandbox does.
 
+mod exec;
+mod generate;
+mod http;
 mod path;
 mod policy;
 mod refusal;

@@ -26,6 +26,66 @@ pub enum Caller {
     },
 }
 
+/// What something costs, or may cost.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+pub struct Amount {
+    /// Money, in millionths of the project's currency unit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub micros: u64,
+    /// Tokens of text generation, in and out together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tokens: u64,
+}
+
+impl Amount {
+    /// Nothing.
+    pub const NOTHING: Self = Self {
+        micros: 0,
+        tokens: 0,
+    };
+
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::NOTHING
+    }
+
+    /// Both together; stays at the largest number instead of wrapping.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            micros: self.micros.saturating_add(other.micros),
+            tokens: self.tokens.saturating_add(other.tokens),
+        }
+    }
+
+    /// What is left after `other`; never less than nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            micros: self.micros.saturating_sub(other.micros),
+            tokens: self.tokens.saturating_sub(other.tokens),
+        }
+    }
+
+    /// Whether `other` fits into it, in money and in tokens.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.micros >= other.micros && self.tokens >= other.tokens
+    }
+
+    /// The smaller of each.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            micros: self.micros.min(other.micros),
+            tokens: self.tokens.min(other.tokens),
+        }
+    }
+}
+
 /// What is asked for. Holds no secret: placeholders stand where values will be.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CallRequest {
@@ -41,9 +101,9 @@ pub struct CallRequest {
     /// Names of secrets that go with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
-    /// Reserved for it, in millionths of the currency unit; the most it can cost.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub reserve: u64,
+    /// Reserved for it: the most it can cost.
+    #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+    pub reserve: Amount,
 }
 
 #[expect(
@@ -58,21 +118,21 @@ fn is_zero(n: &u64) -> bool {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "kebab-case")]
 pub enum CallEnd {
-    /// It happened. `note` says how in one line (`200, 512 bytes`, `exit 1`), `micros` what it cost.
+    /// It happened. `note` says how in one line (`200, 512 bytes`, `exit 1`), `cost` what it cost.
     Done {
         /// One line for people.
         note: String,
         /// What it cost, at most what was reserved.
-        #[serde(default, skip_serializing_if = "is_zero")]
-        micros: u64,
+        #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+        cost: Amount,
     },
     /// It was tried and failed; it may have had an effect.
     Failed {
         /// Why.
         message: String,
         /// What it cost all the same, at most what was reserved.
-        #[serde(default, skip_serializing_if = "is_zero")]
-        micros: u64,
+        #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+        cost: Amount,
     },
     /// The attempt ended, or the host stopped, before the end was known. What was reserved counts as spent.
     Interrupted,

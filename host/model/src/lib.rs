@@ -20,7 +20,7 @@ mod power;
 mod time;
 
 pub use artifact::Artifact;
-pub use call::{CallEnd, CallRequest, Caller};
+pub use call::{Amount, CallEnd, CallRequest, Caller};
 pub use check::{Check, Verdict};
 pub use describe::{Description, Need, NeedKind, Role};
 pub use digest::{Digest, DigestError};

@@ -139,6 +139,9 @@ pub enum OverBudget {
 pub struct RunBudget {
     /// Most it may cost, in millionths of the currency unit.
     pub limit: u64,
+    /// Most tokens of text generation it may use; absent: as many as the money pays for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
     /// What happens when that is not enough.
     #[serde(default)]
     pub over: OverBudget,

@@ -1,0 +1,1 @@
+//! Which models may be used. Must not know prices or providers' addresses.

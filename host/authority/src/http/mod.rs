@@ -1,0 +1,1 @@
+//! Which requests may leave: one parse of a URL, rules, classes of addresses. Must not resolve or connect.
