@@ -13,6 +13,7 @@ mod policy;
 mod refusal;
 mod resolve;
 
+pub use generate::{ModelAuthority, ModelPermit, ModelRefusal};
 pub use path::{GuestPath, HostPath, PathError, STATE_DIR};
 pub use policy::{FileRule, OperatorCeiling, Origin, Policy, PolicyProblem, RuleField};
 pub use refusal::{Layer, Refusal};
