@@ -14,6 +14,11 @@ mod refusal;
 mod resolve;
 
 pub use generate::{ModelAuthority, ModelPermit, ModelRefusal};
+pub use http::{
+    AddressClass, HeaderTemplate, Host, HttpAuthority, HttpPattern, HttpPatternError, HttpPermit,
+    HttpRefusal, HttpTerms, PlaceholderError, SECRET_NAME_MAX, SecretRefusal, Target, TargetError,
+    URL_MAX,
+};
 pub use path::{GuestPath, HostPath, PathError, STATE_DIR};
 pub use policy::{FileRule, OperatorCeiling, Origin, Policy, PolicyProblem, RuleField};
 pub use refusal::{Layer, Refusal};
