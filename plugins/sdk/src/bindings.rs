@@ -22,6 +22,9 @@ pub mod host {
                 import sandgate:plugin/log@0.1.0;
                 import sandgate:plugin/progress@0.1.0;
                 import sandgate:plugin/artifacts@0.1.0;
+                import sandgate:plugin/command@0.1.0;
+                import sandgate:plugin/model@0.1.0;
+                import sandgate:plugin/budget@0.1.0;
             }
         ",
         world: "sandgate:sdk/host",

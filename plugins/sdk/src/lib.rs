@@ -45,7 +45,7 @@
 //! Build it with `cargo build --release --target wasm32-wasip2` and name the file in `sandgate.toml`.
 //!
 //! A component imports only what it uses: `log` when it calls [`log`], `artifacts` when it calls [`artifacts`],
-//! and `wasi:filesystem` when it calls `std::fs` or [`files`]. What is imported has to be granted, so do not call what you
+//! `wasi:filesystem` when it calls `std::fs` or [`files`], and likewise [`command`], [`model`], [`budget`] and [`http`]. What is imported has to be granted, so do not call what you
 //! do not need.
 //!
 //! The crate also compiles natively, so that a plugin's logic can be unit-tested with a plain `cargo test`;
@@ -55,11 +55,15 @@
 
 pub mod artifacts;
 mod bindings;
+pub mod budget;
+pub mod command;
 mod description;
 mod error;
 mod export;
 pub mod files;
+pub mod http;
 pub mod log;
+pub mod model;
 pub mod progress;
 mod role;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,5 +1,6 @@
-//! Stands in for the host in native unit tests: artifacts in memory, log lines collected. Each thread has its
-//! own, so tests may run side by side. Not there in a component.
+//! Stands in for the host in native unit tests: artifacts in memory, log lines collected, commands, models and
+//! servers played by closures. What a test does not grant is refused, as by the host. Each thread has its own, so
+//! tests may run side by side. Not there in a component.
 //!
 //! ```
 //! use sandgate_plugin::{artifacts, testing};
@@ -16,6 +17,13 @@ use crate::log::Level;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+mod powers;
+
+use powers::Powers;
+pub(crate) use powers::{
+    allowed_commands, available_models, budget_left, charge, generate, run_command, send,
+};
 
 /// An artifact in memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +52,7 @@ pub struct Bench {
     produces: Option<Vec<String>>,
     logged: Vec<(Level, String)>,
     roots: Vec<String>,
+    powers: Powers,
 }
 
 thread_local! {
