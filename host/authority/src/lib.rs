@@ -13,6 +13,10 @@ mod policy;
 mod refusal;
 mod resolve;
 
+pub use exec::{
+    ExecAuthority, ExecPermit, ExecRefusal, ExecTemplate, HoleType, TemplateError, TemplatePart,
+    exec_warnings,
+};
 pub use generate::{ModelAuthority, ModelPermit, ModelRefusal};
 pub use http::{
     AddressClass, HeaderTemplate, Host, HttpAuthority, HttpPattern, HttpPatternError, HttpPermit,

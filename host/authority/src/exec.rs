@@ -1,1 +1,0 @@
-//! Which commands may run: argument templates with typed holes. Must not look at the disk or start anything.
