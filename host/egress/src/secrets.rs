@@ -10,7 +10,7 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Shortest secret that is put into a request. A shorter one cannot be told from ordinary text in an answer.
-pub(crate) const SECRET_MIN: usize = 4;
+pub(crate) const SECRET_MIN: usize = 6;
 
 /// Longest secret that is put into a request: as long as common servers take a header.
 pub(crate) const SECRET_MAX: usize = 8 * 1024;
@@ -42,7 +42,9 @@ impl SecretSource for NoSecrets {
 /// The secrets that went out so far. Every answer is searched for all of them: a server may keep one and give it back
 /// to a later request.
 #[derive(Clone, Default)]
-pub(crate) struct Known(Arc<Mutex<Vec<Arc<Zeroizing<Vec<u8>>>>>>);
+pub(crate) struct Known(Arc<Mutex<Vec<Value>>>);
+
+type Value = Arc<Zeroizing<Vec<u8>>>;
 
 impl Known {
     /// Remembers one, before it is sent.

@@ -36,7 +36,8 @@ pub enum AddressClass {
     /// An address that carries an IPv4 address through a tunnel or translator (6to4, Teredo, ISATAP, local NAT64,
     /// IPv4-compatible), when the one inside is global. Where it leads is not ours to know.
     Tunnel,
-    /// Serves the machine from its own provider although it looks global: Azure's `168.63.129.16`.
+    /// Where a cloud serves its own machines, some with credentials, outside the link-local block: `168.63.129.16`,
+    /// `100.100.100.200`, `fd00:ec2::254`, `fd20:ce::254`. Not in the registries.
     Platform,
     /// Reserved, discarded or not allocated.
     Reserved,
@@ -90,10 +91,10 @@ fn of_v4(address: Ipv4Addr) -> AddressClass {
     match address.octets() {
         [0, ..] => AddressClass::Unspecified,
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => AddressClass::Private,
+        [168, 63, 129, 16] | [100, 100, 100, 200] => AddressClass::Platform,
         [100, 64..=127, ..] => AddressClass::Shared,
         [127, ..] => AddressClass::Loopback,
         [169, 254, ..] => AddressClass::LinkLocal,
-        [168, 63, 129, 16] => AddressClass::Platform,
         // Protocol assignments, with Oracle's metadata at 192.0.0.192; the retired 6to4 relays.
         [192, 0, 0, _] | [192, 88, 99, _] => AddressClass::Reserved,
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => AddressClass::Documentation,
@@ -131,6 +132,9 @@ fn of_v6(address: Ipv6Addr) -> AddressClass {
         // NAT64 of a local network, with the address at each place that RFC 6052 knows below a /48: the translator
         // decides which. The last two words are the common /96.
         [0x64, 0xff9b, 1, _, _, _, a, b] => inner(v4(a, b)),
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => {
+            AddressClass::Platform
+        }
         [0xfe80..=0xfebf, ..] => AddressClass::LinkLocal,
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => AddressClass::UniqueLocal,
         [0xff00..=0xffff, ..] => AddressClass::Multicast,

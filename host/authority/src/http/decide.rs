@@ -54,6 +54,36 @@ impl HttpPermit {
         self.private
     }
 
+    /// Whether the request may connect to this address: one that its name has, or the one that it was written as.
+    ///
+    /// Global addresses always; with `private` also loopback and private networks. Link-local addresses, those of the
+    /// machine's provider and everything without a server behind it only when the rule names that very address: the
+    /// owner of a granted name must not be able to lead a request to where a cloud hands out credentials.
+    ///
+    /// # Errors
+    /// What kind of address it is.
+    pub fn allows_address(&self, address: IpAddr) -> Result<(), AddressClass> {
+        let class = AddressClass::of(address);
+        let named = *self.target.host() == Host::Ip(address);
+        let fine = match class {
+            AddressClass::Global => true,
+            AddressClass::Loopback
+            | AddressClass::Private
+            | AddressClass::Shared
+            | AddressClass::UniqueLocal => self.private,
+            AddressClass::LinkLocal
+            | AddressClass::Platform
+            | AddressClass::Unspecified
+            | AddressClass::Documentation
+            | AddressClass::Benchmarking
+            | AddressClass::Multicast
+            | AddressClass::Broadcast
+            | AddressClass::Tunnel
+            | AddressClass::Reserved => self.private && named,
+        };
+        if fine { Ok(()) } else { Err(class) }
+    }
+
     /// How many redirects may be followed; each needs a permit of its own.
     #[must_use]
     pub fn redirects(&self) -> u8 {
