@@ -2,9 +2,10 @@
 //! up to. An event says what happened, never what to do about it, and carries no time of its own: the moment is
 //! stamped on the record and handed to [`crate::Run::step`] beside it.
 
+use crate::Allowance;
 use sandgate_model::{
-    AttemptEnd, AttemptNo, Check, Digest, GateIx, Millis, Payload, Plan, PluginName, TaskIx,
-    WorkflowName,
+    AttemptEnd, AttemptNo, CallEnd, CallRequest, Caller, Check, Digest, GateIx, Millis, Payload,
+    Plan, PluginName, TaskIx, WorkflowName,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -94,6 +95,10 @@ pub enum Event {
         steps: Steps,
         /// Planners to ask, the first one first; empty when every task is written.
         planners: Vec<PluginName>,
+        /// What it may cost at most: what the project's budget reserved for it. The plan can only lower that, and the
+        /// planner has nothing else to go by.
+        #[serde(default, skip_serializing_if = "Allowance::is_open")]
+        budget: Allowance,
     },
     /// Planning began (or began again, after a rejected plan).
     PlanningStarted,
@@ -159,6 +164,36 @@ pub enum Event {
         /// How long it took, on a monotonic clock.
         took: Millis,
     },
+    /// A capability call begins. What it does happens only after this is durable.
+    CallStarted {
+        /// Who makes it.
+        by: Caller,
+        /// Its number: the caller's calls are numbered from 1 without a gap.
+        call: u32,
+        /// What is asked for, and what is reserved for it.
+        request: CallRequest,
+    },
+    /// A capability call ended. Those of a caller that ends are ended by that: no event of their own.
+    CallEnded {
+        /// Who made it.
+        by: Caller,
+        /// Its number.
+        call: u32,
+        /// How. It cannot have cost more than was reserved for it.
+        end: CallEnd,
+        /// How long it took, on a monotonic clock.
+        took: Millis,
+    },
+    /// Something was asked for that is not allowed or not covered, and did not begin. Hosts record a bounded number of
+    /// these for each caller.
+    CallRefused {
+        /// Who asked.
+        by: Caller,
+        /// For what.
+        request: CallRequest,
+        /// Why not, for a person.
+        reason: String,
+    },
     /// A timer that the engine asked for went off.
     TimerFired {
         /// Which.
@@ -200,6 +235,9 @@ impl Event {
             Self::AttemptEnded { .. } => "attempt-ended",
             Self::GateStarted { .. } => "gate-started",
             Self::GateEnded { .. } => "gate-ended",
+            Self::CallStarted { .. } => "call-started",
+            Self::CallEnded { .. } => "call-ended",
+            Self::CallRefused { .. } => "call-refused",
             Self::TimerFired { .. } => "timer-fired",
             Self::Paused => "paused",
             Self::Resumed => "resumed",

@@ -3,7 +3,7 @@
 
 use crate::{
     Command, GateState, Outcome, Run, RunState, Stop, TaskState, Timer,
-    task::{Expansion, Failure, Phase, Skip, Task},
+    task::{Cause, Expansion, Failure, Phase, Skip, Task},
 };
 use sandgate_model::{
     AttemptNo, FailureClass, Moment, OnFailure, Payload, TaskIx, TaskOutput, TaskWork,
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 impl Task {
-    pub(crate) fn fail(&mut self, class: FailureClass, message: &str) {
+    pub(crate) fn fail(&mut self, cause: Cause<'_>) {
         self.failure = Some(Box::new(Failure {
-            class,
-            message: message.to_owned(),
+            class: cause.class,
+            message: cause.message.to_owned(),
+            budget: cause.budget,
         }));
     }
 }
@@ -36,11 +37,10 @@ impl Run {
         &mut self,
         ix: TaskIx,
         at: Moment,
-        class: FailureClass,
-        message: &str,
+        cause: Cause<'_>,
         out: &mut Vec<Command>,
     ) {
-        self.tasks[ix].fail(class, message);
+        self.tasks[ix].fail(cause);
         self.enter(ix, at, Phase::Failed);
         if self
             .plan
@@ -184,8 +184,9 @@ impl Run {
         }
         self.tasks[parent].took = self.tasks[parent].started.map(|started| at.since(started));
         if expansion.failed > 0 {
-            let (class, message) = self.members_failure(&expansion);
-            self.fail_for_good(parent, at, class, &message, out);
+            let (message, class, budget) = self.members_failure(&expansion);
+            let cause = Cause::new(class, &message).by_budget(budget);
+            self.fail_for_good(parent, at, cause, out);
             return;
         }
         let output = TaskOutput {
@@ -197,7 +198,7 @@ impl Run {
         self.succeed(parent, at, out);
     }
 
-    fn members_failure(&self, expansion: &Expansion) -> (FailureClass, String) {
+    fn members_failure(&self, expansion: &Expansion) -> (String, FailureClass, bool) {
         let first = expansion.first_failed;
         let failure = first.and_then(|ix| self.tasks[ix].failure.as_deref());
         let class = failure.map_or(FailureClass::Host, |failure| failure.class);
@@ -205,8 +206,9 @@ impl Run {
         let name = first.map_or_else(String::new, |ix| self.name(ix));
         let (failed, count) = (expansion.failed, expansion.count);
         (
-            class,
             format!("{failed} of {count} instances failed, first `{name}`: {reason}"),
+            class,
+            failure.is_some_and(|failure| failure.budget),
         )
     }
 
@@ -236,6 +238,7 @@ impl Run {
                 | Phase::Approval
                 | Phase::Signal { .. }
                 | Phase::Backoff { .. }
+                | Phase::Funds(_)
                 | Phase::Ready => self.enter(ix, at, Phase::Cancelled),
                 Phase::Held => {
                     self.tasks[ix].output = None;
@@ -325,8 +328,8 @@ impl Run {
             self.tasks[parent].took = self.tasks[parent].started.map(|started| at.since(started));
             match self.tasks[parent].expansion.as_deref().cloned() {
                 Some(expansion) if expansion.failed > 0 => {
-                    let (class, message) = self.members_failure(&expansion);
-                    self.tasks[parent].fail(class, &message);
+                    let (message, class, budget) = self.members_failure(&expansion);
+                    self.tasks[parent].fail(Cause::new(class, &message).by_budget(budget));
                     self.enter(parent, at, Phase::Failed);
                 }
                 _ => self.enter(parent, at, Phase::Cancelled),
@@ -336,10 +339,12 @@ impl Run {
         for ix in ixs {
             if matches!(self.gates[ix].state, GateState::Pending | GateState::Ready) {
                 self.gates[ix].state = GateState::NotRun;
+                self.gates[ix].lack = None;
                 self.gates[ix].since = at;
             }
         }
         self.schedule.gates_ready.clear();
+        self.schedule.gates_short.clear();
         self.deadline = None;
         self.paused = None;
         self.outcome = Some(outcome);

@@ -1,7 +1,7 @@
 //! What the engine keeps of a gate. Fails closed: only at least one check, all of them `pass`, is a pass.
 
-use crate::{GateEnd, GateState};
-use sandgate_model::{Check, Millis, Moment, Verdict};
+use crate::{GateEnd, GateState, budget::Lack};
+use sandgate_model::{Amount, Check, Millis, Moment, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// One gate.
@@ -16,6 +16,15 @@ pub(crate) struct Gate {
     pub(crate) checks: Vec<Check>,
     /// Why there is no answer.
     pub(crate) message: String,
+    /// Ready, but not covered by the budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lack: Option<Lack>,
+    /// Refused because the budget did not cover it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) over: bool,
+    /// What it cost, all its attempts together.
+    #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+    pub(crate) paid: Amount,
 }
 
 impl Gate {
@@ -28,14 +37,18 @@ impl Gate {
             verdict: None,
             checks: Vec::new(),
             message: String::new(),
+            lack: None,
+            over: false,
+            paid: Amount::NOTHING,
         }
     }
 
-    /// As if it had never run, apart from the numbers of its attempts.
+    /// As if it had never run, apart from the numbers of its attempts and what they cost.
     pub(crate) fn reset(&mut self, at: Moment) {
-        let attempt = self.attempt;
+        let (attempt, paid) = (self.attempt, self.paid);
         *self = Self::new(at);
         self.attempt = attempt;
+        self.paid = paid;
     }
 
     /// Takes an answer in. `Interrupted` and a wanted `Cancelled` are not answers; the caller handles them.

@@ -5,6 +5,7 @@
 //! different places.
 
 mod backoff;
+mod budget;
 mod command;
 mod event;
 mod flow;
@@ -16,6 +17,7 @@ mod reason;
 mod run;
 mod schedule;
 mod snapshot;
+mod start;
 mod status;
 mod step;
 mod summary;
@@ -23,12 +25,13 @@ mod table;
 mod task;
 mod view;
 
+pub use budget::{Allowance, CallCounts};
 pub use command::Command;
 pub use event::{EVENT_FORMAT, Evaluated, Event, GateEnd, Steps, Timer};
 pub use illegal::Illegal;
 pub use run::{PlannerFailure, Run};
-pub use schedule::Start;
 pub use snapshot::{RestoreError, SNAPSHOT_FORMAT, Snapshot};
+pub use start::Start;
 pub use status::{Blocked, GateState, Outcome, Reason, RunState, TaskState};
 pub use summary::{
     ArtifactSummary, BlockedSummary, CheckSummary, ErrorSummary, ExecutionSummary, GateSummary,

@@ -2,6 +2,7 @@
 
 use crate::{
     Blocked, Reason, Run, RunState,
+    budget::{Fit, Lack},
     task::{Phase, Skip},
 };
 use sandgate_model::{Moment, TaskIx, TaskWork};
@@ -52,6 +53,7 @@ impl Run {
                 unblocks: "the end of the wait before the next attempt".to_owned(),
                 who: NOBODY.to_owned(),
             },
+            Phase::Funds(lack) => self.funds(ix, since, lack),
             Phase::Ready => self.ready(ix, since),
             Phase::Skipped(skip) => self.skipped(ix, since, skip),
             Phase::Cancelled => Blocked {
@@ -130,6 +132,23 @@ impl Run {
             reason: Reason::Signal { signal },
             since,
             who: OPERATOR.to_owned(),
+        }
+    }
+
+    fn funds(&self, ix: TaskIx, since: Moment, lack: Lack) -> Blocked {
+        let (unblocks, who) = match (lack, self.fit(ix)) {
+            (Lack::Later, _) => (
+                "what running tasks give back of the budget when they end".to_owned(),
+                NOBODY,
+            ),
+            (Lack::Person, Fit::Never(why)) => (format!("a decision: {why}"), OPERATOR),
+            (Lack::Person, _) => ("a decision about the budget".to_owned(), OPERATOR),
+        };
+        Blocked {
+            reason: Reason::Budget,
+            since,
+            unblocks,
+            who: who.to_owned(),
         }
     }
 

@@ -2,8 +2,14 @@
 //! what an event does is in `on/`.
 
 use crate::{
-    Event, Illegal, Outcome, RunState, Steps, command::Command, gate::Gate, graph::Graph,
-    schedule::Schedule, table::Table, task::Task,
+    Allowance, Event, Illegal, Outcome, RunState, Steps,
+    budget::{Claims, Ledger},
+    command::Command,
+    gate::Gate,
+    graph::Graph,
+    schedule::Schedule,
+    table::Table,
+    task::Task,
 };
 use sandgate_model::{
     Digest, GateIx, Moment, Plan, PlanGate, PlanTask, PluginName, RunId, TaskId, TaskIx,
@@ -23,6 +29,8 @@ pub(crate) struct Order {
     pub(crate) inputs: BTreeMap<String, Value>,
     pub(crate) steps: Steps,
     pub(crate) planners: Vec<PluginName>,
+    #[serde(default, skip_serializing_if = "Allowance::is_open")]
+    pub(crate) budget: Allowance,
 }
 
 /// Why nothing new starts any more.
@@ -67,12 +75,16 @@ pub struct Run {
     pub(crate) deadline: Option<Moment>,
     /// Costs so far, by what was paid for, in millionths. Never goes back, not even by a retry.
     pub(crate) charges: BTreeMap<String, u64>,
+    /// Reservations, open calls, counts.
+    pub(crate) ledger: Ledger,
     pub(crate) tasks: Table<TaskIx, Task>,
     pub(crate) gates: Table<GateIx, Gate>,
     /// Follows from the plan.
     pub(crate) graph: Arc<Graph>,
     /// Follows from the phases.
     pub(crate) schedule: Schedule,
+    /// Follows from the phases; absent when nothing of the run is bounded.
+    pub(crate) claims: Option<Box<Claims>>,
 }
 
 impl Run {
@@ -89,6 +101,7 @@ impl Run {
             inputs,
             steps,
             planners,
+            budget,
         } = event
         else {
             let why = "the first event of a run is `run-created`";
@@ -102,6 +115,7 @@ impl Run {
             inputs: inputs.clone(),
             steps: *steps,
             planners: planners.clone(),
+            budget: *budget,
         };
         let run = Self {
             id,
@@ -118,10 +132,12 @@ impl Run {
             plan: None,
             deadline: None,
             charges: BTreeMap::new(),
+            ledger: Ledger::default(),
             tasks: Table::default(),
             gates: Table::default(),
             graph: Arc::default(),
             schedule: Schedule::default(),
+            claims: None,
         };
         Ok((run, Vec::new()))
     }
@@ -276,6 +292,11 @@ impl Run {
             Some(instance) => id.instance(instance.n),
             None => id.clone(),
         })
+    }
+
+    pub(crate) fn gate_name(&self, ix: GateIx) -> String {
+        self.planned_gate(ix)
+            .map_or_else(|| format!("#{}", ix.0), |gate| gate.id.to_string())
     }
 
     /// The same as text; a mark for an index that does not exist.

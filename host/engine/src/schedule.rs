@@ -5,29 +5,9 @@
 //! session's own queue; while the session is free, the first of them is also in `heads`. So neither a busy
 //! session nor a long queue behind it is ever searched.
 
-use crate::{GateState, table::Table};
-use crate::{Run, RunState, TaskState, Timer, gate::Gate, task::Phase};
-use sandgate_model::{AttemptNo, GateIx, Moment, TaskIx};
+use crate::{GateState, TaskState, Timer, budget::Lack, gate::Gate, table::Table, task::Phase};
+use sandgate_model::{GateIx, Moment, TaskIx};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Something that may start now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Start {
-    /// Record `AttemptStarted` with these.
-    Attempt {
-        /// The task.
-        task: TaskIx,
-        /// Which try.
-        attempt: AttemptNo,
-    },
-    /// Record `GateStarted` with these.
-    Gate {
-        /// The gate.
-        gate: GateIx,
-        /// Which try.
-        attempt: AttemptNo,
-    },
-}
 
 /// Order among ready tasks: higher priority, then plan order, then order of creation (instances).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,6 +58,10 @@ pub(crate) struct Schedule {
     pub(crate) timers: BTreeMap<Timer, Moment>,
     /// Gates of the current tier that may start.
     pub(crate) gates_ready: BTreeSet<GateIx>,
+    /// Tasks that wait for what running ones give back.
+    short: BTreeSet<Key>,
+    /// The same for gates.
+    pub(crate) gates_short: BTreeSet<GateIx>,
     /// Gates that run.
     pub(crate) gates_running: BTreeSet<GateIx>,
 }
@@ -112,6 +96,11 @@ impl Schedule {
         self.heads.iter().map(|key| key.ix)
     }
 
+    /// The first task that waits for what running ones give back.
+    pub(crate) fn first_short(&self) -> Option<TaskIx> {
+        Some(self.short.first()?.ix)
+    }
+
     /// The task that runs in a session.
     pub(crate) fn holder(&self, session: Option<u32>) -> Option<TaskIx> {
         self.sessions.get(session? as usize)?.busy
@@ -134,7 +123,10 @@ impl Schedule {
             Phase::Expanded => {
                 self.expanded.remove(&key.ix);
             }
-            Phase::Approval | Phase::Held | Phase::Lost => {
+            Phase::Funds(Lack::Later) => {
+                self.short.remove(&key);
+            }
+            Phase::Approval | Phase::Held | Phase::Lost | Phase::Funds(Lack::Person) => {
                 self.parked.remove(&key.ix);
             }
             Phase::Signal { .. } => {
@@ -170,7 +162,10 @@ impl Schedule {
             Phase::Expanded => {
                 self.expanded.insert(key.ix);
             }
-            Phase::Approval | Phase::Held | Phase::Lost => {
+            Phase::Funds(Lack::Later) => {
+                self.short.insert(key);
+            }
+            Phase::Approval | Phase::Held | Phase::Lost | Phase::Funds(Lack::Person) => {
                 self.parked.insert(key.ix);
             }
             Phase::Signal { until } => {
@@ -243,65 +238,15 @@ impl Schedule {
 
     /// Puts the gates back from their states.
     pub(crate) fn regate(&mut self, gates: &Table<GateIx, Gate>) {
-        let with = |state| {
-            let those = gates.iter().filter(move |(_, gate)| gate.state == state);
+        let with = |state, lack| {
+            let those = gates
+                .iter()
+                .filter(move |(_, gate)| gate.state == state && gate.lack == lack);
             those.map(|(ix, _)| ix).collect()
         };
-        self.gates_ready = with(GateState::Ready);
-        self.gates_running = with(GateState::Running);
-    }
-}
-
-impl Run {
-    /// What could start now, first things first: ready tasks by priority, then plan order, or gates of the current
-    /// tier. `None` while every slot is taken, the run is paused or stopping, or nothing is ready. A pure query,
-    /// O(log n): the driver records the answer as an event, steps with it, and asks again.
-    #[must_use]
-    pub fn next_start(&self) -> Option<Start> {
-        if self.paused.is_some() || self.stop.is_some() || !self.slot_free() {
-            return None;
-        }
-        match self.state {
-            RunState::Running => {
-                let task = self.schedule.heads.first()?.ix;
-                let attempt = AttemptNo(self.tasks[task].attempt + 1);
-                Some(Start::Attempt { task, attempt })
-            }
-            RunState::Verifying => {
-                let gate = *self.schedule.gates_ready.first()?;
-                let attempt = AttemptNo(self.gates[gate].attempt + 1);
-                Some(Start::Gate { gate, attempt })
-            }
-            _ => None,
-        }
-    }
-
-    /// How many attempts and gates run.
-    #[must_use]
-    pub fn running_count(&self) -> usize {
-        self.schedule.running.len() + self.schedule.gates_running.len()
-    }
-
-    pub(crate) fn slot_free(&self) -> bool {
-        let slots = self.plan.as_ref().map_or(0, |plan| plan.concurrency);
-        self.running_count() < slots as usize
-    }
-
-    /// The only way a task changes its phase.
-    pub(crate) fn enter(&mut self, ix: TaskIx, at: Moment, phase: Phase) {
-        let (key, session) = self.place(ix);
-        let task = &mut self.tasks[ix];
-        let old = std::mem::replace(&mut task.phase, phase);
-        task.since = at;
-        self.schedule.leave(key, session, old);
-        self.schedule.join(key, session, phase);
-    }
-
-    /// A task's place in the queues.
-    pub(crate) fn place(&self, ix: TaskIx) -> (Key, Option<u32>) {
-        let plan = self.tasks[ix].plan;
-        let priority = self.planned(ix).map_or(0, |task| task.priority);
-        (Key::new(priority, plan, ix), self.graph.session(plan))
+        self.gates_ready = with(GateState::Ready, None);
+        self.gates_short = with(GateState::Ready, Some(Lack::Later));
+        self.gates_running = with(GateState::Running, None);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::{
     Outcome, PlannerFailure, Run, RunState,
+    budget::Ledger,
     gate::Gate,
     graph::Graph,
     run::{Order, Stop},
@@ -10,7 +11,7 @@ use crate::{
     table::Table,
     task::Task,
 };
-use sandgate_model::{Digest, GateIx, Moment, Plan, RunId, TaskIx};
+use sandgate_model::{Amount, Digest, GateIx, Moment, Plan, RunId, TaskIx};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -36,6 +37,8 @@ pub struct Snapshot {
     plan: Option<Arc<Plan>>,
     deadline: Option<Moment>,
     charges: BTreeMap<String, u64>,
+    #[serde(default)]
+    ledger: Ledger,
     tasks: Table<TaskIx, Task>,
     gates: Table<GateIx, Gate>,
 }
@@ -76,6 +79,7 @@ impl Run {
             plan: self.plan.clone(),
             deadline: self.deadline,
             charges: self.charges.clone(),
+            ledger: self.ledger.clone(),
             tasks: self.tasks.clone(),
             gates: self.gates.clone(),
         }
@@ -109,17 +113,42 @@ impl Run {
             plan: snapshot.plan,
             deadline: snapshot.deadline,
             charges: snapshot.charges,
+            ledger: snapshot.ledger,
             tasks: snapshot.tasks,
             gates: snapshot.gates,
             schedule: Schedule::new(graph.sessions().len()),
             graph: Arc::new(graph),
+            claims: None,
         };
         for ix in run.tasks.keys() {
             let (key, session) = run.place(ix);
             run.schedule.join(key, session, run.tasks[ix].phase);
         }
         run.schedule.regate(&run.gates);
+        run.claim_all();
+        run.balanced()?;
         Ok(run)
+    }
+}
+
+impl Run {
+    /// Only what runs has an account, and the accounts hold what the run says they do.
+    fn balanced(&self) -> Result<(), RestoreError> {
+        let held = self
+            .ledger
+            .accounts()
+            .fold(Amount::NOTHING, |sum, account| sum.plus(account.held));
+        let run = self
+            .ledger
+            .tasks
+            .keys()
+            .all(|ix| self.schedule.running.contains(ix))
+            && (self.ledger.gates.keys()).all(|ix| self.schedule.gates_running.contains(ix));
+        if run && held == self.ledger.held {
+            Ok(())
+        } else {
+            Err(RestoreError::Damaged("its accounts are not balanced"))
+        }
     }
 }
 

@@ -40,6 +40,9 @@ impl Run {
                 end,
                 took,
             } => self.on_gate_ended(at, (*gate, *attempt), end, *took, &mut out),
+            Event::CallStarted { by, call, request } => self.on_call_started(*by, *call, request),
+            Event::CallEnded { by, call, end, .. } => self.on_call_ended(*by, *call, end),
+            Event::CallRefused { by, request, .. } => self.on_call_refused(*by, request),
             Event::TimerFired { timer } => self.on_timer_fired(at, *timer, &mut out),
             Event::Paused => self.on_paused(at),
             Event::Resumed => self.on_resumed(),
@@ -48,7 +51,10 @@ impl Run {
             Event::HostStarted => self.on_host_started(at, &mut out),
         };
         match handled {
-            Ok(()) => Ok(out),
+            Ok(()) => {
+                self.fund(at, &mut out);
+                Ok(out)
+            }
             Err(why) => Err(Illegal::new(self.state, event, why)),
         }
     }

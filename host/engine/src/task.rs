@@ -1,8 +1,8 @@
 //! What the engine keeps of a task. Small on purpose: a run may have 100,000 of them, so what only some tasks
 //! have is boxed, and what the plan says is not repeated. This module must not decide anything.
 
-use crate::TaskState;
-use sandgate_model::{FailureClass, Millis, Moment, Payload, TaskIx, TaskOutput};
+use crate::{TaskState, budget::Lack};
+use sandgate_model::{Amount, FailureClass, Millis, Moment, Payload, TaskIx, TaskOutput};
 use serde::{Deserialize, Serialize};
 
 /// Most items of one `for_each`. Ten thousand instances fit a person's patience and a summary; more is a mistake
@@ -32,6 +32,8 @@ pub(crate) enum Phase {
     Backoff {
         until: Moment,
     },
+    /// It could start, but for the budget.
+    Funds(Lack),
     /// It could start now.
     Ready,
     /// An attempt runs.
@@ -64,7 +66,8 @@ impl Phase {
             | Self::Approval
             | Self::Held
             | Self::Signal { .. }
-            | Self::Backoff { .. } => TaskState::Pending,
+            | Self::Backoff { .. }
+            | Self::Funds(_) => TaskState::Pending,
             Self::Evaluating | Self::Ready => TaskState::Ready,
             Self::Running | Self::Expanded => TaskState::Running,
             Self::Succeeded => TaskState::Succeeded,
@@ -113,6 +116,32 @@ impl Expansion {
 pub(crate) struct Failure {
     pub(crate) class: FailureClass,
     pub(crate) message: String,
+    /// Because the budget did not cover it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) budget: bool,
+}
+
+/// A failure on its way into a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cause<'a> {
+    pub(crate) class: FailureClass,
+    pub(crate) message: &'a str,
+    pub(crate) budget: bool,
+}
+
+impl<'a> Cause<'a> {
+    pub(crate) fn new(class: FailureClass, message: &'a str) -> Self {
+        Self {
+            class,
+            message,
+            budget: false,
+        }
+    }
+
+    /// Whether it comes of the budget.
+    pub(crate) fn by_budget(self, budget: bool) -> Self {
+        Self { budget, ..self }
+    }
 }
 
 /// One task, or one instance.
@@ -137,6 +166,9 @@ pub(crate) struct Task {
     pub(crate) expansion: Option<Box<Expansion>>,
     pub(crate) output: Option<Box<TaskOutput>>,
     pub(crate) failure: Option<Box<Failure>>,
+    /// What it cost, all its attempts together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paid: Option<Box<Amount>>,
 }
 
 impl Task {
@@ -154,6 +186,7 @@ impl Task {
             expansion: None,
             output: None,
             failure: None,
+            paid: None,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     GateState, Reason, Run, RunState, TaskState,
+    budget::Lack,
     task::{Phase, Task},
 };
 use sandgate_model::{
-    AttemptNo, Check, FailureClass, GateIx, Millis, Moment, Payload, PlanGate, PlanTask, TaskId,
-    TaskIx, TaskOutput, Verdict,
+    Amount, AttemptNo, Check, FailureClass, GateId, GateIx, Millis, Moment, Payload, PlanGate,
+    PlanTask, TaskId, TaskIx, TaskOutput, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,10 @@ pub struct TaskView<'a> {
     pub started: Option<Moment>,
     /// How long its last attempt (with `for_each`: all of it) took.
     pub took: Option<Millis>,
+    /// What its own attempts cost; with `for_each`, instances have their own.
+    pub spent: Amount,
+    /// It failed because the budget did not cover it.
+    pub over_budget: bool,
 }
 
 /// A gate as it is now.
@@ -62,6 +67,10 @@ pub struct GateView<'a> {
     pub since: Moment,
     /// How long its last attempt took.
     pub took: Option<Millis>,
+    /// What its attempts cost.
+    pub spent: Amount,
+    /// It did not run because the budget did not cover it.
+    pub over_budget: bool,
 }
 
 /// Something from outside that a run waits for.
@@ -95,6 +104,16 @@ pub enum Wait {
         /// The task fails at this moment; absent: never.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Moment>,
+    },
+    /// The budget does not cover a task, and a person has to decide.
+    Budget {
+        /// The task.
+        task: TaskId,
+    },
+    /// The budget does not cover a gate, and a person has to decide.
+    GateBudget {
+        /// The gate.
+        gate: GateId,
     },
     /// A failed task is tried again later. Happens by itself.
     Retry {
@@ -140,6 +159,8 @@ impl Run {
                 message: &gate.message,
                 since: gate.since,
                 took: gate.took,
+                spent: gate.paid,
+                over_budget: gate.over,
             })
         })
     }
@@ -173,6 +194,16 @@ impl Run {
             RunState::Running if self.all_ended() => waits.push(Wait::Verify),
             _ => {}
         }
+        if self.state == RunState::Verifying {
+            let asked = self
+                .gates
+                .iter()
+                .filter(|(_, g)| g.lack == Some(Lack::Person));
+            waits.extend(asked.filter_map(|(ix, _)| {
+                let gate = self.planned_gate(ix)?.id.clone();
+                Some(Wait::GateBudget { gate })
+            }));
+        }
         waits.extend(
             self.schedule
                 .parked
@@ -187,6 +218,7 @@ impl Run {
         Some(match self.tasks[ix].phase {
             Phase::Approval | Phase::Held => Wait::Approval { task },
             Phase::Lost => Wait::Decision { task },
+            Phase::Funds(Lack::Person) => Wait::Budget { task },
             Phase::Backoff { until } => Wait::Retry { task, until },
             Phase::Signal { until } => match self.blocked(ix)?.reason {
                 Reason::Signal { signal } => Wait::Signal {
@@ -217,6 +249,8 @@ impl Run {
             since: task.since,
             started: task.started,
             took: task.took,
+            spent: self.paid_by(ix),
+            over_budget: failure.is_some_and(|failure| failure.budget),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! Plans without TOML, in a line or two. A wrong name is a mistake in the test that wrote it, so it panics.
 
-use sandgate_engine::{Event, Steps};
+use sandgate_engine::{Allowance, Event, Steps};
 use sandgate_model::{
-    ArtifactName, ArtifactRef, Digest, FileGrant, FileMode, GateId, Grants, Millis, OnFailure,
-    PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, RunId, Session, SessionName,
-    SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
+    ArtifactName, ArtifactRef, Digest, FileGrant, FileMode, GateId, Grants, Millis, ModelGrant,
+    OnFailure, OverBudget, PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, RunBudget,
+    RunId, Session, SessionName, SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -33,6 +33,12 @@ pub fn run_id(n: u64) -> RunId {
 /// The first event of a run with these steps and planners.
 #[must_use]
 pub fn created(steps: Steps, planners: &[&str]) -> Event {
+    created_with(steps, planners, Allowance::OPEN)
+}
+
+/// The same with what the project's budget reserved for it.
+#[must_use]
+pub fn created_with(steps: Steps, planners: &[&str], budget: Allowance) -> Event {
     Event::RunCreated {
         workflow: name("test"),
         file: "test.toml".to_owned(),
@@ -41,7 +47,17 @@ pub fn created(steps: Steps, planners: &[&str]) -> Event {
         inputs: BTreeMap::new(),
         steps,
         planners: planners.iter().map(|planner| name(planner)).collect(),
+        budget,
     }
+}
+
+/// A grant of text generation.
+pub(crate) fn model() -> Vec<ModelGrant> {
+    vec![ModelGrant {
+        provider: "local".to_owned(),
+        models: vec!["*".to_owned()],
+        approval: false,
+    }]
 }
 
 /// A gate that runs the plugin `checker`.
@@ -181,6 +197,30 @@ impl TaskBuilder {
         self
     }
 
+    /// May generate text: it spends.
+    #[must_use]
+    pub fn model(mut self) -> Self {
+        self.0.grants = Grants {
+            model: model(),
+            ..self.0.grants
+        };
+        self
+    }
+
+    /// May charge the budget: it spends, and an attempt whose end is unknown is lost.
+    #[must_use]
+    pub fn charges(mut self) -> Self {
+        self.0.grants.budget = true;
+        self
+    }
+
+    /// Most it may cost, in millionths.
+    #[must_use]
+    pub fn budget(mut self, micros: u64) -> Self {
+        self.0.budget = Some(micros);
+        self
+    }
+
     /// May run again although an attempt's end is unknown.
     #[must_use]
     pub fn repeatable(mut self) -> Self {
@@ -253,6 +293,26 @@ impl PlanBuilder {
     #[must_use]
     pub fn gate(mut self, id: &str, tier: u32) -> Self {
         self.0.gates.push(gate(id, tier));
+        self
+    }
+
+    /// One more gate, which may generate text.
+    #[must_use]
+    pub fn model_gate(mut self, id: &str, tier: u32) -> Self {
+        let mut gate = gate(id, tier);
+        gate.grants.model = model();
+        self.0.gates.push(gate);
+        self
+    }
+
+    /// What the run may cost.
+    #[must_use]
+    pub fn budget(mut self, limit: u64, tokens: Option<u64>, over: OverBudget) -> Self {
+        self.0.budget = Some(RunBudget {
+            limit,
+            tokens,
+            over,
+        });
         self
     }
 

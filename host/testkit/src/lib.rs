@@ -9,7 +9,9 @@ mod rng;
 mod sequence;
 mod world;
 
-pub use build::{PlanBuilder, TaskBuilder, chain, created, fan, gate, layered, run_id};
+pub use build::{
+    PlanBuilder, TaskBuilder, chain, created, created_with, fan, gate, layered, run_id,
+};
 pub use generate::{plan, plan_of};
 pub use invariant::{Observer, Violation};
 pub use rng::Rng;

@@ -1,12 +1,15 @@
 //! Attempts start and end. What the end of one means for others is in `flow`.
 
 use crate::{
-    Command, Run, RunState, Stop, Timer,
+    Allowance, Command, Run, RunState, Stop, Timer,
     backoff::backoff,
+    budget::Fit,
     illegal::{Handled, Why},
-    task::Phase,
+    task::{Cause, Phase},
 };
-use sandgate_model::{AttemptEnd, AttemptNo, FailureClass, Millis, Moment, TaskIx, TaskOutput};
+use sandgate_model::{
+    AttemptEnd, AttemptNo, Caller, FailureClass, Millis, Moment, TaskIx, TaskOutput,
+};
 
 impl Run {
     pub(crate) fn on_attempt_started(
@@ -16,18 +19,20 @@ impl Run {
         attempt: AttemptNo,
         out: &mut Vec<Command>,
     ) -> Handled {
-        self.may_start(ix, attempt)?;
+        let cap = self.may_start(ix, attempt)?;
         let task = &mut self.tasks[ix];
         task.attempt = attempt.0;
         task.started = Some(at);
         task.took = None;
         task.failure = None;
         self.enter(ix, at, Phase::Running);
+        self.reserve(Caller::Task { task: ix, attempt }, cap);
         out.push(Command::RunAttempt { task: ix, attempt });
         Ok(())
     }
 
-    fn may_start(&self, ix: TaskIx, attempt: AttemptNo) -> Handled {
+    /// What it reserves, if it may start and has to.
+    fn may_start(&self, ix: TaskIx, attempt: AttemptNo) -> Result<Option<Allowance>, Why> {
         if self.state != RunState::Running {
             return Err("tasks start only while the run is running".into());
         }
@@ -61,7 +66,14 @@ impl Run {
         if !self.slot_free() {
             return Err("every slot is taken".into());
         }
-        Ok(())
+        match self.fit(ix) {
+            Fit::Free => Ok(None),
+            Fit::Now(cap) => Ok(Some(cap)),
+            Fit::Later | Fit::Never(_) => {
+                let name = self.name(ix);
+                Err(format!("the budget does not cover task `{name}` now").into())
+            }
+        }
     }
 
     pub(crate) fn on_attempt_ended(
@@ -89,25 +101,34 @@ impl Run {
         }
 
         self.tasks[ix].took = Some(took);
-        if let AttemptEnd::Output(output) = end {
-            self.charge(output);
-        }
+        let charges = match end {
+            AttemptEnd::Output(output) => &output.charges[..],
+            _ => &[],
+        };
+        let over = self.close_account(Caller::Task { task: ix, attempt }, charges);
         match end {
             AttemptEnd::Interrupted => self.interrupted(ix, at),
             // Stopping wins against every end: the result is not used. Only an end that nobody knows stays one.
             _ if self.stop.is_some() => self.close(ix, at, Phase::Cancelled),
-            AttemptEnd::Output(output) => self.on_output(ix, at, output, out),
+            AttemptEnd::Output(output) => match over {
+                Ok(_) => self.on_output(ix, at, output, out),
+                Err(why) => {
+                    let cause = Cause::new(FailureClass::Refused, &why).by_budget(true);
+                    self.on_failed(ix, at, cause, false, out);
+                }
+            },
             AttemptEnd::Failed {
                 class,
                 message,
                 permanent,
             } => {
                 let again = class.retryable() && !permanent;
-                self.on_failed(ix, at, (*class, message.as_str()), again, out);
+                let cause = Cause::new(*class, message).by_budget(over.unwrap_or(true));
+                self.on_failed(ix, at, cause, again, out);
             }
             AttemptEnd::Cancelled => {
                 let message = "the attempt was taken down although nobody asked for it";
-                self.on_failed(ix, at, (FailureClass::Host, message), true, out);
+                self.on_failed(ix, at, Cause::new(FailureClass::Host, message), true, out);
             }
         }
         self.settle(at, out);
@@ -124,7 +145,8 @@ impl Run {
         });
         if let Some(name) = missing {
             let message = format!("the artifact `{name}`, named in `produces`, was not made");
-            self.on_failed(ix, at, (FailureClass::BadAnswer, &message), true, out);
+            let cause = Cause::new(FailureClass::BadAnswer, &message);
+            self.on_failed(ix, at, cause, true, out);
             return;
         }
         self.tasks[ix].output = Some(Box::new(output.clone()));
@@ -139,7 +161,7 @@ impl Run {
         &mut self,
         ix: TaskIx,
         at: Moment,
-        (class, message): (FailureClass, &str),
+        cause: Cause<'_>,
         again: bool,
         out: &mut Vec<Command>,
     ) {
@@ -148,7 +170,7 @@ impl Run {
         let retry = self.planned(ix).map(|task| task.retry);
         match retry {
             Some(retry) if again && spent < retry.attempts => {
-                self.tasks[ix].fail(class, message);
+                self.tasks[ix].fail(cause);
                 let wait = backoff(self.id, ix, AttemptNo(attempt), spent, retry);
                 if wait == Millis(0) {
                     self.enter(ix, at, Phase::Ready);
@@ -161,7 +183,7 @@ impl Run {
                     at: until,
                 });
             }
-            _ => self.fail_for_good(ix, at, class, message, out),
+            _ => self.fail_for_good(ix, at, cause, out),
         }
     }
 
@@ -174,13 +196,6 @@ impl Run {
             (true, None) => self.enter(ix, at, Phase::Ready),
             (true, Some(_)) => self.close(ix, at, Phase::Cancelled),
             (false, _) => self.enter(ix, at, Phase::Lost),
-        }
-    }
-
-    fn charge(&mut self, output: &TaskOutput) {
-        for charge in &output.charges {
-            let sum = self.charges.entry(charge.what.clone()).or_default();
-            *sum = sum.saturating_add(charge.micros);
         }
     }
 

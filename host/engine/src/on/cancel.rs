@@ -2,7 +2,7 @@
 //! event on nothing starts, and whatever a running attempt reports, its result is not used.
 
 use crate::{Command, Run, RunState, Stop, illegal::Handled};
-use sandgate_model::Moment;
+use sandgate_model::{Caller, Moment};
 
 impl Run {
     pub(crate) fn on_paused(&mut self, at: Moment) -> Handled {
@@ -40,6 +40,7 @@ impl Run {
             return Err("the run is being cancelled already".into());
         }
         if self.state == RunState::Planning {
+            let _over = self.close_account(Caller::Planner, &[]);
             out.push(Command::AbandonPlan);
         }
         let stop = Stop::Cancel {

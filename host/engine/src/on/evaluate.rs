@@ -4,7 +4,7 @@ use crate::{
     Command, Evaluated, Run,
     illegal::Handled,
     on::attempt::no_task,
-    task::{Expansion, INSTANCES_MAX, Instance, Phase, Skip, TASKS_MAX, Task},
+    task::{Cause, Expansion, INSTANCES_MAX, Instance, Phase, Skip, TASKS_MAX, Task},
 };
 use sandgate_model::{FailureClass, Moment, Payload, TaskIx, TaskOutput};
 use serde_json::Value;
@@ -54,7 +54,7 @@ impl Run {
             Evaluated::Once => self.admit(ix, at, out),
             Evaluated::Each { items } => self.expand(ix, at, items, out),
             Evaluated::Failed { message } => {
-                self.fail_for_good(ix, at, FailureClass::Input, message, out);
+                self.fail_for_good(ix, at, Cause::new(FailureClass::Input, message), out);
             }
         }
         self.settle(at, out);
@@ -78,11 +78,23 @@ impl Run {
                 "`for_each` gave {} items; a task has at most {INSTANCES_MAX} instances, a run {TASKS_MAX} tasks",
                 items.len()
             );
-            self.fail_for_good(ix, at, FailureClass::Limit, &message, out);
+            self.fail_for_good(ix, at, Cause::new(FailureClass::Limit, &message), out);
             return;
         }
         let plan = self.tasks[ix].plan;
-        let first = self.tasks.len();
+        // Both fit: at most `TASKS_MAX` tasks.
+        let first = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        let expansion = Expansion {
+            first,
+            count,
+            open: count,
+            failed: 0,
+            first_failed: None,
+        };
+        let members = expansion.members();
+        // Before its instances: what each of them may cost depends on how many they are.
+        self.tasks[ix].expansion = Some(Box::new(expansion));
         self.tasks.reserve(items.len());
         for (n, item) in (0u32..).zip(items) {
             let mut task = Task::new(plan, at);
@@ -92,20 +104,8 @@ impl Run {
                 item: item.clone(),
             }));
             let member = self.tasks.push(task);
-            let (key, session) = self.place(member);
-            self.schedule.join(key, session, Phase::Waiting);
+            self.enlist(member);
         }
-        // Both fit: at most `TASKS_MAX` tasks.
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        let expansion = Expansion {
-            first: u32::try_from(first).unwrap_or(u32::MAX),
-            count,
-            open: count,
-            failed: 0,
-            first_failed: None,
-        };
-        let members = expansion.members();
-        self.tasks[ix].expansion = Some(Box::new(expansion));
         self.enter(ix, at, Phase::Expanded);
         for member in members {
             self.admit(member, at, out);

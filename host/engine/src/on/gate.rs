@@ -3,9 +3,10 @@
 
 use crate::{
     Command, GateEnd, GateState, Outcome, Run, RunState,
+    budget::Fit,
     illegal::{Handled, Why},
 };
-use sandgate_model::{AttemptNo, GateIx, Millis, Moment};
+use sandgate_model::{AttemptNo, Caller, GateIx, Millis, Moment};
 
 impl Run {
     pub(crate) fn on_verify_requested(&mut self, at: Moment, out: &mut Vec<Command>) -> Handled {
@@ -70,7 +71,16 @@ impl Run {
         if !self.slot_free() {
             return Err("every slot is taken".into());
         }
+        let cap = match self.fit_gate(ix) {
+            Fit::Free => None,
+            Fit::Now(cap) => Some(cap),
+            Fit::Later | Fit::Never(_) => {
+                let name = self.gate_name(ix);
+                return Err(format!("the budget does not cover gate `{name}` now").into());
+            }
+        };
         self.gates[ix].attempt = attempt.0;
+        self.reserve(Caller::Gate { gate: ix, attempt }, cap);
         self.set_gate(ix, at, GateState::Running);
         out.push(Command::RunGate { gate: ix, attempt });
         Ok(())
@@ -102,6 +112,8 @@ impl Run {
             .into());
         }
 
+        // A gate reports no charges, and its answer stands however much it wanted to spend.
+        let _over = self.close_account(Caller::Gate { gate: ix, attempt }, &[]);
         self.gates[ix].took = Some(took);
         match end {
             GateEnd::Interrupted => self.gate_interrupted(ix, at),
@@ -126,7 +138,8 @@ impl Run {
 
     /// Opens the next tier when the last one has passed, and ends the run when there is no next or it has not.
     pub(crate) fn settle_gates(&mut self, at: Moment, out: &mut Vec<Command>) {
-        if !self.schedule.gates_running.is_empty() || !self.schedule.gates_ready.is_empty() {
+        let open = !self.schedule.gates_running.is_empty() || !self.schedule.gates_ready.is_empty();
+        if open || self.gates.iter().any(|(_, gate)| gate.lack.is_some()) {
             return;
         }
         if self
@@ -165,9 +178,11 @@ impl Run {
     }
 
     /// The only way a gate changes its state while the run goes on.
-    fn set_gate(&mut self, ix: GateIx, at: Moment, state: GateState) {
+    pub(crate) fn set_gate(&mut self, ix: GateIx, at: Moment, state: GateState) {
         self.schedule.gates_ready.remove(&ix);
         self.schedule.gates_running.remove(&ix);
+        self.schedule.gates_short.remove(&ix);
+        self.gates[ix].lack = None;
         match state {
             GateState::Ready => {
                 self.schedule.gates_ready.insert(ix);
@@ -191,13 +206,8 @@ impl Run {
         self.outcome = None;
         self.ended = None;
     }
-
-    fn gate_name(&self, ix: GateIx) -> String {
-        self.planned_gate(ix)
-            .map_or_else(|| format!("#{}", ix.0), |gate| gate.id.to_string())
-    }
 }
 
-fn no_gate(ix: GateIx) -> Why {
+pub(crate) fn no_gate(ix: GateIx) -> Why {
     format!("there is no gate #{}", ix.0).into()
 }

@@ -2,7 +2,7 @@
 //! was under way into what has to be done again.
 
 use crate::{Command, Run, RunState, Timer, illegal::Handled};
-use sandgate_model::{GateIx, Moment, TaskIx};
+use sandgate_model::{AttemptNo, Caller, GateIx, Moment, TaskIx};
 
 impl Run {
     pub(crate) fn on_host_started(&mut self, at: Moment, out: &mut Vec<Command>) -> Handled {
@@ -11,13 +11,18 @@ impl Run {
         }
         let tasks: Vec<TaskIx> = self.schedule.running.iter().copied().collect();
         for ix in tasks {
+            let attempt = AttemptNo(self.tasks[ix].attempt);
+            let _over = self.close_account(Caller::Task { task: ix, attempt }, &[]);
             self.interrupted(ix, at);
         }
         let gates: Vec<GateIx> = self.schedule.gates_running.iter().copied().collect();
         for ix in gates {
+            let attempt = AttemptNo(self.gates[ix].attempt);
+            let _over = self.close_account(Caller::Gate { gate: ix, attempt }, &[]);
             self.gate_interrupted(ix, at);
         }
         if self.state == RunState::Planning {
+            let _over = self.close_account(Caller::Planner, &[]);
             out.push(self.make_plan());
         }
         out.extend(

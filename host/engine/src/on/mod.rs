@@ -2,9 +2,10 @@
 //! a refused event leaves no trace.
 
 pub(crate) mod attempt;
+mod call;
 mod cancel;
 mod evaluate;
-mod gate;
+pub(crate) mod gate;
 mod host;
 mod planning;
 mod retry;

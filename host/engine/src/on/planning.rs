@@ -8,7 +8,7 @@ use crate::{
     schedule::Schedule,
     task::Task,
 };
-use sandgate_model::{Digest, Moment, PLAN_FORMAT, Plan, PluginName, TaskIx};
+use sandgate_model::{Caller, Digest, Moment, PLAN_FORMAT, Plan, PluginName, TaskIx};
 use std::sync::Arc;
 
 impl Run {
@@ -46,6 +46,7 @@ impl Run {
             )
             .into());
         }
+        let _over = self.close_account(Caller::Planner, &[]);
         self.failures.push(PlannerFailure {
             planner: planner.cloned(),
             message: message.to_owned(),
@@ -82,6 +83,7 @@ impl Run {
         }
         let graph = Graph::new(plan).map_err(Why::from)?;
 
+        let _over = self.close_account(Caller::Planner, &[]);
         self.schedule = Schedule::new(graph.sessions().len());
         self.graph = Arc::new(graph);
         self.tasks = (0u32..)
@@ -100,6 +102,7 @@ impl Run {
             let (key, session) = self.place(ix);
             self.schedule.join(key, session, self.tasks[ix].phase);
         }
+        self.claim_all();
         self.go(at, RunState::PlanReview);
         if self.order.steps.dispatch && !plan.review {
             self.dispatch(at, out);

@@ -1,6 +1,10 @@
 //! Timers that the engine asked for. One that is not armed (any more) is refused: the driver may drop that refusal.
 
-use crate::{Command, Run, Stop, Timer, illegal::Handled, task::Phase};
+use crate::{
+    Command, Run, Stop, Timer,
+    illegal::Handled,
+    task::{Cause, Phase},
+};
 use sandgate_model::{FailureClass, Moment};
 
 impl Run {
@@ -22,7 +26,7 @@ impl Run {
             Timer::Retry(ix) => self.enter(ix, at, Phase::Ready),
             Timer::Wait(ix) => {
                 let message = "the signal did not come in time";
-                self.fail_for_good(ix, at, FailureClass::Timeout, message, out);
+                self.fail_for_good(ix, at, Cause::new(FailureClass::Timeout, message), out);
             }
         }
         self.settle(at, out);

@@ -111,7 +111,7 @@ impl Observer {
                 state == TaskState::Cancelled && (run.stopping() || run.state().ended())
             }
             Reason::Response => state == TaskState::Lost,
-            Reason::Budget => false,
+            Reason::Budget => pending,
         }
     }
 }

@@ -76,7 +76,13 @@ impl World {
                 return none("it waits for a timer that is not armed");
             }
             // Nobody can help yet: approvals and signals are not events so far.
-            Some(Wait::PlanApproval | Wait::Approval { .. } | Wait::Signal { .. }) => {
+            Some(
+                Wait::PlanApproval
+                | Wait::Approval { .. }
+                | Wait::Signal { .. }
+                | Wait::Budget { .. }
+                | Wait::GateBudget { .. },
+            ) => {
                 if self.rng.below(2) == 0 {
                     return Ok(None);
                 }

@@ -1,0 +1,73 @@
+//! What one caller has: a reservation, what it spent of it, and its open calls. Knows nothing of the run.
+
+use crate::Allowance;
+use sandgate_model::{Amount, NeedKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A call whose end is not known yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Open {
+    pub(crate) kind: NeedKind,
+    pub(crate) reserve: Amount,
+}
+
+/// See the module.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Account {
+    /// Most it may spend.
+    pub(crate) cap: Allowance,
+    /// What it still keeps out of the run's hands: its cap less what it spent, where the run is bounded.
+    pub(crate) held: Amount,
+    /// What is settled.
+    pub(crate) spent: Amount,
+    /// Number of the last call; 0: none yet.
+    pub(crate) last: u32,
+    /// Open calls by number.
+    pub(crate) open: BTreeMap<u32, Open>,
+    /// Sum of their reserves; without meaning where the cap does not bound.
+    pub(crate) pending: Amount,
+    /// It was refused something because its reservation did not cover it.
+    pub(crate) over: bool,
+}
+
+impl Account {
+    /// An account that may spend so much, in a run with this limit.
+    pub(crate) fn new(cap: Allowance, limit: Allowance) -> Self {
+        Self {
+            cap,
+            held: cap.within(limit),
+            ..Self::default()
+        }
+    }
+
+    /// What it may still reserve.
+    pub(crate) fn left(&self) -> Allowance {
+        self.cap.minus(self.spent).minus(self.pending)
+    }
+
+    pub(crate) fn next(&self) -> u32 {
+        self.last.saturating_add(1)
+    }
+
+    pub(crate) fn begin(&mut self, call: u32, open: Open) {
+        self.last = call;
+        self.pending = self.pending.plus(open.reserve);
+        self.open.insert(call, open);
+    }
+
+    /// Takes a call off the open ones; what it cost is settled by the ledger.
+    pub(crate) fn end(&mut self, call: u32) -> Option<Open> {
+        let open = self.open.remove(&call)?;
+        self.pending = self.pending.minus(open.reserve);
+        Some(open)
+    }
+
+    /// Books a cost; gives back how much of it comes out of what was held.
+    pub(crate) fn book(&mut self, cost: Amount) -> Amount {
+        let freed = cost.min(self.held);
+        self.spent = self.spent.plus(cost);
+        self.held = self.held.minus(freed);
+        freed
+    }
+}

@@ -1,0 +1,85 @@
+//! What starts next, and the one door through which tasks change their phase.
+
+use crate::{Run, RunState, schedule::Key, task::Phase};
+use sandgate_model::{AttemptNo, GateIx, Moment, TaskIx};
+
+/// Something that may start now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// Record `AttemptStarted` with these.
+    Attempt {
+        /// The task.
+        task: TaskIx,
+        /// Which try.
+        attempt: AttemptNo,
+    },
+    /// Record `GateStarted` with these.
+    Gate {
+        /// The gate.
+        gate: GateIx,
+        /// Which try.
+        attempt: AttemptNo,
+    },
+}
+
+impl Run {
+    /// What could start now, first things first: ready tasks by priority, then plan order, or gates of the current
+    /// tier. `None` while every slot is taken, the run is paused or stopping, or nothing is ready. A pure query,
+    /// O(log n): the driver records the answer as an event, steps with it, and asks again.
+    #[must_use]
+    pub fn next_start(&self) -> Option<Start> {
+        if self.paused.is_some() || self.stop.is_some() || !self.slot_free() {
+            return None;
+        }
+        match self.state {
+            RunState::Running => {
+                let task = self.schedule.heads().next()?;
+                let attempt = AttemptNo(self.tasks[task].attempt + 1);
+                Some(Start::Attempt { task, attempt })
+            }
+            RunState::Verifying => {
+                let gate = *self.schedule.gates_ready.first()?;
+                let attempt = AttemptNo(self.gates[gate].attempt + 1);
+                Some(Start::Gate { gate, attempt })
+            }
+            _ => None,
+        }
+    }
+
+    /// How many attempts and gates run.
+    #[must_use]
+    pub fn running_count(&self) -> usize {
+        self.schedule.running.len() + self.schedule.gates_running.len()
+    }
+
+    pub(crate) fn slot_free(&self) -> bool {
+        let slots = self.plan.as_ref().map_or(0, |plan| plan.concurrency);
+        self.running_count() < slots as usize
+    }
+
+    /// The only way a task changes its phase.
+    pub(crate) fn enter(&mut self, ix: TaskIx, at: Moment, phase: Phase) {
+        let (key, session) = self.place(ix);
+        let task = &mut self.tasks[ix];
+        let old = std::mem::replace(&mut task.phase, phase);
+        task.since = at;
+        self.schedule.leave(key, session, old);
+        self.schedule.join(key, session, phase);
+        self.reclaim(ix, Some(old), phase);
+    }
+
+    /// A new task takes its place.
+    pub(crate) fn enlist(&mut self, ix: TaskIx) {
+        let (key, session) = self.place(ix);
+        let phase = self.tasks[ix].phase;
+        self.schedule.join(key, session, phase);
+        self.reclaim(ix, None, phase);
+    }
+
+    /// A task's place in the queues.
+    pub(crate) fn place(&self, ix: TaskIx) -> (Key, Option<u32>) {
+        let plan = self.tasks[ix].plan;
+        let priority = self.planned(ix).map_or(0, |task| task.priority);
+        (Key::new(priority, plan, ix), self.graph.session(plan))
+    }
+}
