@@ -5,14 +5,20 @@
 //! arguments always give the same grants. It must not parse user files, and it must not enforce anything: the
 //! sandbox does.
 
+mod ceiling;
 mod exec;
 mod generate;
 mod http;
+mod line;
+mod narrowing;
+mod narrows;
 mod path;
 mod policy;
 mod refusal;
 mod resolve;
+mod scope;
 
+pub use ceiling::OperatorCeiling;
 pub use exec::{
     ExecAuthority, ExecPermit, ExecRefusal, ExecTemplate, HoleType, TemplateError, TemplatePart,
     exec_warnings,
@@ -23,7 +29,15 @@ pub use http::{
     HttpRefusal, HttpTerms, PlaceholderError, SECRET_NAME_MAX, SecretRefusal, Target, TargetError,
     URL_MAX,
 };
+pub use line::{
+    APPROVAL, AuthorityLine, DENY, authority_lines, plugin_lines, rule_of_exec, rule_of_file,
+    rule_of_http, rule_of_model, secret_target, sources,
+};
+pub use narrowing::{FilePick, HttpPick, ModelPick, Narrowing};
+pub use narrows::narrows;
 pub use path::{GuestPath, HostPath, PathError, STATE_DIR};
-pub use policy::{FileRule, OperatorCeiling, Origin, Policy, PolicyProblem, RuleField};
-pub use refusal::{Layer, Refusal};
-pub use resolve::{Narrowing, Request, resolve};
+pub use policy::{
+    FileScope, Origin, Policy, PolicyProblem, PolicyRules, Rule, RuleField, RuleKind,
+};
+pub use refusal::{Denial, Layer, Refusal, need_word};
+pub use resolve::{Request, Resolution, grants, resolve};

@@ -30,10 +30,8 @@ pub enum PathError {
     /// A control character, a backslash, or a character that changes the direction of text.
     #[error("{0:?} cannot stand in a path")]
     Character(char),
-    /// The project's own directory, or its state directory.
-    #[error(
-        "the state directory `.sandgate` can never be granted, nor a directory that contains it"
-    )]
+    /// The project's state directory, or a directory in it.
+    #[error("the state directory `.sandgate` can never be granted")]
     State,
 }
 
@@ -64,7 +62,8 @@ fn check_text(text: &str) -> Result<(), PathError> {
     }
 }
 
-/// A directory on the host, relative to the project's directory: no `..`, not the state directory.
+/// A directory on the host, relative to the project's directory: no `..`, not the state directory. `.` is the project
+/// itself; it holds the state directory, so [`crate::resolve`] grants it only in a workspace of the attempt's own.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct HostPath(String);
 
@@ -82,9 +81,8 @@ impl HostPath {
         if text.starts_with('/') {
             return Err(PathError::Absolute);
         }
-        // `.` is the project itself, and the project holds the state directory.
         if text == "." {
-            return Err(PathError::State);
+            return Ok(Self(text.to_owned()));
         }
         check_parts(text.split('/'))?;
         // Compared without case: some file systems do not tell `.Sandgate` from `.sandgate`.
@@ -103,10 +101,25 @@ impl HostPath {
         &self.0
     }
 
+    /// Whether it is the project's directory itself.
+    #[must_use]
+    pub fn is_project(&self) -> bool {
+        self.0 == "."
+    }
+
     /// Whether `other` is this directory or lies in it.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
-        within(&self.0, &other.0)
+        self.is_project() || within(&self.0, &other.0)
+    }
+
+    /// The directory at `rest` below this one; `rest` without a leading slash, empty for this one itself.
+    pub(crate) fn join(&self, rest: &str) -> Result<Self, PathError> {
+        match (rest, self.is_project()) {
+            ("", _) => Ok(self.clone()),
+            (rest, true) => Self::new(rest),
+            (rest, false) => Self::new(&format!("{}/{rest}", self.0)),
+        }
     }
 }
 
@@ -175,18 +188,18 @@ mod tests {
 
     #[test]
     fn host_paths() {
-        for good in ["notes", "a/b", "a.b/c-d", "...", "ä"] {
+        for good in ["notes", "a/b", "a.b/c-d", "...", "ä", "."] {
             assert!(HostPath::new(good).is_ok(), "{good}");
         }
         for bad in [
             "",
-            ".",
             "..",
             "/etc",
             "a/../b",
             "a//b",
             "a/",
             "./a",
+            "./.sandgate",
             ".sandgate",
             "a/.sandgate/b",
             ".SandGate",
@@ -209,6 +222,16 @@ mod tests {
         for bad in ["", "notes", "/a/..", "//", "/a/", "/./a", "/a\u{9b}"] {
             assert!(GuestPath::new(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_project_holds_every_directory_of_it() {
+        let project = HostPath::new(".").unwrap();
+        let notes = HostPath::new("notes").unwrap();
+        assert!(project.contains(&notes) && !notes.contains(&project));
+        assert_eq!(project.join("notes"), Ok(notes.clone()));
+        assert_eq!(notes.join("a").unwrap().as_str(), "notes/a");
+        assert_eq!(project.join(".sandgate"), Err(PathError::State));
     }
 
     #[test]

@@ -176,6 +176,14 @@ codes! {
     POLICY_CONFLICT = "SG-A002", Error, "two rules of the policy that contradict each other";
     REFUSED = "SG-A003", Error, "authority that is not granted";
     BAD_PATTERN = "SG-A004", Error, "a rule of the policy that matches nothing";
+    POLICY_RULE = "SG-A005", Error, "a rule of the policy that cannot be as written";
+    POLICY_TWICE = "SG-A006", Error, "a name in the policy that is given twice";
+    POLICY_UNKNOWN = "SG-A007", Error, "the policy refers to something that is not there";
+    PRIVATE_ADDRESS = "SG-A008", Error, "an address that is not public";
+    BAD_COMMAND = "SG-A009", Error, "a command that cannot be a rule";
+    LIMIT_RAISED = "SG-A010", Error, "a task's limit over the project's";
+    WORKSPACE = "SG-A011", Error, "a workspace that cannot do what is asked of it";
+    TASK_BUDGET = "SG-A012", Error, "a task's budget over the run's";
 
     // What a planner proposed.
     DRAFT_ID = "SG-D001", Error, "a planner proposed an id that breaks the grammar";

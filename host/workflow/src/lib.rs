@@ -23,8 +23,10 @@ mod lock;
 mod lower;
 mod node;
 mod project;
+mod provider;
 mod read;
 mod render;
+mod report;
 mod scalar;
 mod schema;
 mod schema_check;
@@ -40,13 +42,18 @@ pub use check::check;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_DIAGNOSTICS, Severity, Subject};
 pub use inputs::Given;
-pub use lock::{LOCK_VERSION, Lock, LockedPlugin};
-pub use lower::{PlanErrors, freeze, plugin_grants};
-pub use project::{
-    FutureRule, Limits, MAX_CONCURRENCY, Operator, OperatorLimits, PluginSource, Project,
+pub use lock::{
+    Change, Imports, LOCK_VERSION, Lock, LockDiff, LockedPlugin, PluginDiff, PluginState, compare,
 };
+pub use lower::{PlanErrors, freeze, planner_grants, plugin_grants};
+pub use project::{Limits, MAX_CONCURRENCY, Operator, OperatorLimits, PluginSource, Project};
+pub use provider::{Price, Provider, ProviderKind, SecretSource};
 pub use read::{read_lock, read_operator, read_project};
 pub use render::{JsonDiagnostic, JsonPlace, Style};
+pub use report::{
+    Ask, DeniedLine, GrantLine, LimitsReport, PluginReport, PolicyReport, ReportedSecret,
+    Subject as ReportSubject, UseReport, policy_report,
+};
 pub use schema::{SchemaKind, schema};
 pub use schema_check::{BadSchema, InputSchema, SchemaMismatch, validate_input};
 pub use source::{Located, MAX_SOURCE, Position, Source, Span};

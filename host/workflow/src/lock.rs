@@ -1,10 +1,19 @@
 //! `sandgate.lock`: which plugins were accepted, with which authority. Written by the host, read back strictly.
 
+pub(crate) mod diff;
+
+pub use diff::{Change, LockDiff, PluginDiff, PluginState, compare};
+
+use crate::{Catalog, Project};
+use sandgate_authority::plugin_lines;
 use sandgate_model::{Digest, NeedKind, PluginName};
 use std::{collections::BTreeMap, fmt::Write as _};
 
-/// Version of the format.
-pub const LOCK_VERSION: u32 = 1;
+/// Version of the format. Version 1 had neither imports nor authority; what it does not say was not accepted.
+pub const LOCK_VERSION: u32 = 2;
+
+/// Interfaces that components import, by plugin; from the binaries.
+pub type Imports = BTreeMap<PluginName, Vec<String>>;
 
 /// The words for needs in files, in the order of the kinds.
 pub(crate) const NEED_WORDS: &[&str] = &[
@@ -52,8 +61,12 @@ fn need_word(kind: NeedKind) -> &'static str {
 pub struct LockedPlugin {
     /// Digest of the component.
     pub digest: Digest,
-    /// Authority that was accepted, sorted.
+    /// Kinds of authority that it asks for, sorted.
     pub needs: Vec<NeedKind>,
+    /// Interfaces that it imports, sorted.
+    pub imports: Vec<String>,
+    /// What it can get at most in this project, sorted; see [`sandgate_authority::plugin_lines`].
+    pub authority: Vec<String>,
 }
 
 /// A lock file.
@@ -64,6 +77,34 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// The lock that would accept everything as it is now: the plugins of the catalog, what they ask for and import,
+    /// and what policy and operator let them have.
+    #[must_use]
+    pub fn of(project: &Project, catalog: &Catalog, imports: &Imports) -> Self {
+        let plugin = |name: &PluginName, entry: &crate::CatalogEntry| {
+            let needs = &entry.description.needs;
+            let mut kinds: Vec<NeedKind> = needs.iter().map(|n| n.kind).collect();
+            kinds.sort();
+            kinds.dedup();
+            let mut imports = imports.get(name).cloned().unwrap_or_default();
+            imports.sort();
+            imports.dedup();
+            LockedPlugin {
+                digest: entry.digest,
+                needs: kinds,
+                imports,
+                authority: plugin_lines(needs, &project.policy, project.operator.as_ref()),
+            }
+        };
+        Self {
+            plugins: catalog
+                .plugins
+                .iter()
+                .map(|(name, entry)| (name.clone(), plugin(name, entry)))
+                .collect(),
+        }
+    }
+
     /// The text of the file. Equal locks have equal texts.
     #[must_use]
     pub fn to_toml(&self) -> String {
@@ -81,9 +122,41 @@ impl Lock {
                 plugin.digest,
                 needs.join(", ")
             );
+            list(&mut out, "imports", &plugin.imports);
+            list(&mut out, "authority", &plugin.authority);
         }
         out
     }
+}
+
+/// One text a line, so that version control shows what changed.
+fn list(out: &mut String, key: &str, texts: &[String]) {
+    if texts.is_empty() {
+        let _ = writeln!(out, "{key} = []");
+        return;
+    }
+    let _ = writeln!(out, "{key} = [");
+    for text in texts {
+        let _ = writeln!(out, "    {},", quoted(text));
+    }
+    out.push_str("]\n");
+}
+
+/// A text as TOML writes it, in ASCII.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            ' '..='~' => out.push(c),
+            c => {
+                let _ = write!(out, "\\U{:08X}", u32::from(c));
+            }
+        }
+    }
+    out.push('"');
+    out
 }
 
 #[cfg(test)]
@@ -99,6 +172,11 @@ mod tests {
             LockedPlugin {
                 digest: Digest::of(b"a"),
                 needs,
+                imports: vec!["wasi:io/poll@0.2.0".to_owned()],
+                authority: vec![
+                    "exec x: \"a\\\\b\" ü".to_owned(),
+                    "files-read /a".to_owned(),
+                ],
             },
         );
         lock.plugins.insert(
@@ -106,6 +184,8 @@ mod tests {
             LockedPlugin {
                 digest: Digest::of(b"b"),
                 needs: vec![],
+                imports: vec![],
+                authority: vec![],
             },
         );
         let (read, problems) =

@@ -44,6 +44,11 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// Whether the table may have this key at all.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.shape.field(key).is_some()
+    }
+
     /// Where a key is written.
     pub(crate) fn key_span(&self, key: &str) -> Option<Span> {
         self.table.get_key_value(key).map(|(k, _)| k.span().into())
@@ -145,8 +150,15 @@ impl<'a> Leaf<'a> {
         Some(Located::new(text.value.parse().ok()?, text.span))
     }
 
+    /// Whether it is a list.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(_))
+    }
+
     pub(crate) fn items(&self) -> Vec<Leaf<'a>> {
-        let (DeValue::Array(items), Kind::List(inner)) = (self.value, self.kind) else {
+        let (DeValue::Array(items), Kind::List(inner) | Kind::WordOrList(_, inner)) =
+            (self.value, self.kind)
+        else {
             return Vec::new();
         };
         items

@@ -1,7 +1,7 @@
 //! A project as `sandgate.toml` describes it, and what an operator's file adds. Checked: names obey the grammar,
 //! paths can be granted, the rules of the policy do not contradict each other.
 
-use crate::{Located, Source};
+use crate::{Located, Provider, SecretSource, Source};
 use sandgate_authority::{OperatorCeiling, Policy};
 use sandgate_model::{Millis, PluginName, ProjectName, SignalType};
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,6 +30,18 @@ pub struct Limits {
     pub log: u64,
     /// One artifact, in bytes.
     pub artifact: u64,
+    /// Bytes an attempt writes to directories.
+    pub disk: u64,
+    /// Files and directories an attempt makes.
+    pub files: u64,
+    /// Calls of an attempt into the host.
+    pub calls: u64,
+    /// Bytes of an attempt over the network, both ways.
+    pub network: u64,
+    /// Tokens of text generation of an attempt, in and out.
+    pub tokens: u64,
+    /// Requests, commands, generations and charges of an attempt together.
+    pub effects: u64,
     /// Most attempts at once, over what a workflow asks for.
     pub concurrency: u32,
 }
@@ -47,6 +59,18 @@ impl Default for Limits {
             log: 1 << 20,
             // A large report or picture; videos are not handed from task to task.
             artifact: 64 << 20,
+            // A build of a middling program; a loop that writes fills no disk.
+            disk: 256 << 20,
+            // A checkout of a middling repository.
+            files: 10_000,
+            // A million calls take about a second: more is a loop.
+            calls: 1_000_000,
+            // As much as the largest artifact.
+            network: 64 << 20,
+            // Some ten documents read by a large model, and their answers.
+            tokens: 1_000_000,
+            // Each leaves two records in the journal.
+            effects: 10_000,
             concurrency: MAX_CONCURRENCY,
         }
     }
@@ -56,43 +80,6 @@ impl Default for Limits {
 /// a tuned machine.
 pub const MAX_CONCURRENCY: u32 = 1024;
 
-/// A rule of the policy that is read and kept, but that nothing grants in this version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FutureRule {
-    /// Outgoing HTTP.
-    Http {
-        /// URL with `*` only at the end of the path.
-        allow: String,
-        /// Methods, upper case; at least one.
-        methods: Vec<String>,
-    },
-    /// A command.
-    Exec {
-        /// Program name or path.
-        program: String,
-        /// Arguments, exactly.
-        args: Vec<String>,
-        /// Whether each use has to be approved.
-        approval: bool,
-    },
-    /// Text generation.
-    Model {
-        /// Provider.
-        provider: String,
-        /// Names, or `*`.
-        models: Vec<String>,
-    },
-    /// A secret.
-    Secret {
-        /// Name.
-        name: String,
-        /// Where its value comes from.
-        from: String,
-        /// Origin it may be sent to.
-        to: String,
-    },
-}
-
 /// A checked project file.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -101,12 +88,16 @@ pub struct Project {
     pub name: ProjectName,
     /// Plugins: name in the project, where it comes from, where that is written.
     pub plugins: BTreeMap<PluginName, Located<PluginSource>>,
-    /// The ceiling for files.
+    /// The ceiling of authority.
     pub policy: Policy,
-    /// Rules of other kinds, kept for later versions.
-    pub future: Vec<FutureRule>,
+    /// Providers of text generation, and where each is named.
+    pub providers: BTreeMap<String, Located<Provider>>,
+    /// Where the value of each secret comes from. Where it may go is in the policy.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// Limits.
     pub limits: Limits,
+    /// Limits as the file says, before an operator's were applied: what tasks may not exceed.
+    pub(crate) own_limits: Limits,
     /// The budget, in millionths of the currency unit; absent: none set.
     pub budget_micros: Option<u64>,
     /// Signal types it declares, besides [`Project::KNOWN_SIGNALS`].
@@ -144,6 +135,12 @@ impl Project {
         cap(&mut a.output, b.output);
         cap(&mut a.log, b.log);
         cap(&mut a.artifact, b.artifact);
+        cap(&mut a.disk, b.disk);
+        cap(&mut a.files, b.files);
+        cap(&mut a.calls, b.calls);
+        cap(&mut a.network, b.network);
+        cap(&mut a.tokens, b.tokens);
+        cap(&mut a.effects, b.effects);
         cap(&mut a.attempt.0, b.attempt.map(|m| m.0));
         a.concurrency = b
             .concurrency
@@ -174,6 +171,18 @@ pub struct OperatorLimits {
     pub log: Option<u64>,
     /// See [`Limits::artifact`].
     pub artifact: Option<u64>,
+    /// See [`Limits::disk`].
+    pub disk: Option<u64>,
+    /// See [`Limits::files`].
+    pub files: Option<u64>,
+    /// See [`Limits::calls`].
+    pub calls: Option<u64>,
+    /// See [`Limits::network`].
+    pub network: Option<u64>,
+    /// See [`Limits::tokens`].
+    pub tokens: Option<u64>,
+    /// See [`Limits::effects`].
+    pub effects: Option<u64>,
     /// See [`Limits::concurrency`].
     pub concurrency: Option<u32>,
 }

@@ -51,6 +51,8 @@ impl SchemaKind {
 const NAME: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 const TASK_ID: &str = "^[a-z0-9][a-z0-9_-]{0,63}$";
 const INPUT: &str = "^[a-z][a-z0-9_]{0,63}$";
+const MODEL: &str = r"^(\*|[A-Za-z0-9._/:@+-]{1,256})$";
+const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
 const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 const SIZE: &str = "^[0-9]+(B|KiB|MiB|GiB)$";
 
@@ -98,6 +100,16 @@ fn table(shape: &Shape) -> Value {
     })
 }
 
+/// The grammar of the keys of a map, by what they name.
+fn key(what: &str) -> &'static str {
+    match what {
+        "input" => INPUT,
+        "model" => MODEL,
+        "variable" => VARIABLE,
+        _ => NAME,
+    }
+}
+
 fn value(kind: &Kind) -> Value {
     match kind {
         Kind::Text(most) => json!({"type": "string", "minLength": 1, "maxLength": most}),
@@ -116,10 +128,14 @@ fn value(kind: &Kind) -> Value {
         Kind::Table(shape) => table(shape),
         Kind::Map(what, inner) => json!({
             "type": "object",
-            "propertyNames": {"pattern": if *what == "input" { INPUT } else { NAME }},
+            "propertyNames": {"pattern": key(what)},
             "additionalProperties": value(inner),
         }),
         Kind::TextOr(inner, shape) => json!({"oneOf": [value(inner), table(shape)]}),
+        Kind::WordOrList(words, inner) => json!({"oneOf": [
+            {"type": "string", "enum": words},
+            {"type": "array", "items": value(inner)},
+        ]}),
         Kind::Pattern(pattern, _) => json!({"type": "string", "pattern": pattern}),
     }
 }

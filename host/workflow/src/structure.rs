@@ -167,25 +167,7 @@ impl Structure<'_> {
                     self.bad_name(text, span, "task", &error);
                 }
             }
-            (Kind::Word(words), DeValue::String(text)) => {
-                if !words.contains(&text.as_ref()) {
-                    let help = match nearest(&text.to_lowercase(), words.iter().copied())
-                        .or_else(|| words.iter().copied().find(|w| w.eq_ignore_ascii_case(text)))
-                    {
-                        Some(near) => format!("did you mean \"{near}\"?"),
-                        None => format!("write {}", list(words)),
-                    };
-                    let found = self
-                        .report(
-                            Code::UNKNOWN_WORD,
-                            format!("`{name}` cannot be {:?}", shorten(text)),
-                            span,
-                        )
-                        .label(format!("expected {}", list(words)))
-                        .help(help);
-                    self.push(found);
-                }
-            }
+            (Kind::Word(words), DeValue::String(text)) => self.word(text, span, name, words),
             // The readers look at what a pattern means, and say more than "does not match".
             (Kind::Pattern(..), DeValue::String(text)) => self.text(text, span, name, 4096),
             (Kind::Json, _)
@@ -206,6 +188,14 @@ impl Structure<'_> {
                 for (key, item) in table {
                     self.key(key.get_ref(), key.span().into(), what);
                     self.value(item.get_ref(), item.span().into(), key.get_ref(), inner);
+                }
+            }
+            (Kind::WordOrList(words, _), DeValue::String(text)) => {
+                self.word(text, span, name, words);
+            }
+            (Kind::WordOrList(_, inner), DeValue::Array(items)) => {
+                for item in items.iter() {
+                    self.value(item.get_ref(), item.span().into(), name, inner);
                 }
             }
             (Kind::TextOr(inner, _), DeValue::String(_)) => self.value(value, span, name, inner),
@@ -245,6 +235,27 @@ impl Structure<'_> {
         }
     }
 
+    fn word(&mut self, text: &str, span: Span, name: &str, words: &[&'static str]) {
+        if words.contains(&text) {
+            return;
+        }
+        let help = match nearest(&text.to_lowercase(), words.iter().copied())
+            .or_else(|| words.iter().copied().find(|w| w.eq_ignore_ascii_case(text)))
+        {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("write {}", list(words)),
+        };
+        let found = self
+            .report(
+                Code::UNKNOWN_WORD,
+                format!("`{name}` cannot be {:?}", shorten(text)),
+                span,
+            )
+            .label(format!("expected {}", list(words)))
+            .help(help);
+        self.push(found);
+    }
+
     fn name(&mut self, text: &str, span: Span, what: &str) {
         if let Err(error) = ArtifactName::new(text) {
             self.bad_name(text, span, what, &error);
@@ -267,6 +278,24 @@ impl Structure<'_> {
                             "write `{better}`: lowercase letters, digits and `_`, a letter first"
                         ),
                         None => "use lowercase letters, digits and `_`, a letter first".to_owned(),
+                    });
+                self.push(found);
+            }
+        } else if what == "model" || what == "variable" {
+            let fine = match what {
+                "model" => is_model(text),
+                _ => is_variable(text),
+            };
+            if !fine {
+                let found = self
+                    .report(
+                        Code::BAD_NAME,
+                        format!("`{}` cannot name a {what}", shorten(text)),
+                        span,
+                    )
+                    .help(match what {
+                        "model" => "write a model as its provider names it, or `*`",
+                        _ => "use letters, digits and `_`, such as RUST_LOG",
                     });
                 self.push(found);
             }
@@ -338,6 +367,19 @@ pub(crate) fn is_input_name(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Whether it can be the name of a model, or `*`.
+pub(crate) fn is_model(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "._/:@+-".contains(c);
+    text == "*" || ((1..=256).contains(&text.len()) && text.chars().all(letter))
+}
+
+/// Whether it can be the name of an environment variable or a secret.
+pub(crate) fn is_variable(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn range(low: i64, high: i64) -> String {
@@ -429,6 +471,7 @@ fn kind_word(kind: &Kind) -> &'static str {
         Kind::JsonTable | Kind::Table(_) | Kind::Map(..) => "a table",
         Kind::JsonList | Kind::List(_) => "a list",
         Kind::TextOr(..) => "a text or a table",
+        Kind::WordOrList(..) => "a word or a list",
     }
 }
 
@@ -465,5 +508,6 @@ fn example(kind: &'static Kind) -> String {
             format!("{{ {} }}", keys.join(", "))
         }
         Kind::TextOr(inner, _) => example(inner),
+        Kind::WordOrList(_, inner) => format!("[{}]", example(inner)),
     }
 }

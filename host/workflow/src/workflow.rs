@@ -1,11 +1,11 @@
 //! A workflow as its file describes it. Values of this type were checked: ids are unique, references resolve,
 //! there is no cycle, templates can be read. What depends on the plugins is checked when a catalog is at hand.
 
-use crate::{Located, Source, Span};
+use crate::{Located, Source, Span, read::PickSpans};
 use sandgate_authority::Narrowing;
 use sandgate_model::{
-    ArtifactName, GateId, Millis, OnFailure, PluginName, SessionName, SignalType, TaskId,
-    WorkflowName,
+    ArtifactName, GateId, Millis, OnFailure, PluginName, RunBudget, SessionName, SignalType,
+    TaskId, TaskLimits, WorkflowName,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -116,8 +116,11 @@ pub struct PlannerUse {
     pub config: Value,
     /// Longest it may take; absent: as an attempt.
     pub timeout: Option<Millis>,
+    /// What it picks of what the project offers; its fallbacks, too.
+    pub narrowing: Narrowing,
     pub(crate) config_span: Option<Span>,
     pub(crate) review_span: Option<Span>,
+    pub(crate) picks: PickSpans,
 }
 
 /// When a person decides about a task.
@@ -191,8 +194,12 @@ pub struct WrittenTask {
     pub repeatable: bool,
     /// When a person decides.
     pub approval: TaskApproval,
-    /// Directories it picks; absent: all that the project grants.
-    pub files: Option<Vec<Narrowing>>,
+    /// What it picks of what the project offers.
+    pub narrowing: Narrowing,
+    /// Limits it lowers.
+    pub limits: TaskLimits,
+    /// Most it may cost, in millionths; absent: a share of what the run has.
+    pub budget: Option<u64>,
     pub(crate) spans: TaskSpans,
 }
 
@@ -206,7 +213,9 @@ pub(crate) struct TaskSpans {
     pub(crate) input: Option<Span>,
     pub(crate) config: Option<Span>,
     pub(crate) session: Option<Span>,
-    pub(crate) files: Option<Span>,
+    pub(crate) picks: PickSpans,
+    pub(crate) limits: Option<Span>,
+    pub(crate) budget: Option<Span>,
     pub(crate) approval: Option<Span>,
 }
 
@@ -223,10 +232,10 @@ pub struct WrittenGate {
     pub tier: u32,
     /// Longest it may take; absent: the project's limit.
     pub timeout: Option<Millis>,
-    /// Directories it picks; absent: all that the project grants.
-    pub files: Option<Vec<Narrowing>>,
+    /// What it picks of what the project offers.
+    pub narrowing: Narrowing,
     pub(crate) config_span: Option<Span>,
-    pub(crate) files_span: Option<Span>,
+    pub(crate) picks: PickSpans,
 }
 
 /// What an approval rule is about.
@@ -238,18 +247,25 @@ pub enum ApprovalOn {
     Task,
     /// A command.
     Exec,
+    /// A request.
+    Http,
+    /// A use of a model.
+    Model,
     /// A charge.
     Charge,
 }
 
 impl ApprovalOn {
-    pub(crate) const WORDS: &'static [&'static str] = &["plan", "task", "exec", "charge"];
+    pub(crate) const WORDS: &'static [&'static str] =
+        &["plan", "task", "exec", "http", "model", "charge"];
 
     pub(crate) fn find(word: &str) -> Option<Self> {
         Some(match word {
             "plan" => Self::Plan,
             "task" => Self::Task,
             "exec" => Self::Exec,
+            "http" => Self::Http,
+            "model" => Self::Model,
             "charge" => Self::Charge,
             _ => return None,
         })
@@ -308,6 +324,8 @@ pub struct Workflow {
     pub gates: Vec<WrittenGate>,
     /// Approval rules, in file order.
     pub approvals: Vec<ApprovalRule>,
+    /// What a run may cost; absent: what the project's budget has left.
+    pub budget: Option<RunBudget>,
 }
 
 impl Workflow {

@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a workflow, found at once. Each file looks at one thing.
 
 mod graph;
+mod limits;
 mod people;
 mod plugins;
 mod templates;
@@ -67,6 +68,7 @@ pub fn check(
     let graph = graph::check(&read, &mut out);
     templates::check(&read, &graph, &mut out);
     people::check(&read, project, &mut out);
+    limits::check(workflow, project, &mut out);
     plugins::check(workflow, project, catalog, &mut out);
     let out = out.finish();
     (Some(read.workflow).filter(|_| !out.has_errors()), out)

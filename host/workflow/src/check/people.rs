@@ -70,7 +70,7 @@ fn rules(read: &Read, out: &mut Diagnostics) {
         look(name, planner.review_span, &["required", "none"], out);
     }
     for rule in &workflow.approvals {
-        // Rules about plans, commands and charges apply by themselves; one about tasks has to be named.
+        // Other rules apply by themselves; one about tasks has to be named.
         let only_tasks = rule.on.iter().all(|on| *on == ApprovalOn::Task) && !rule.on.is_empty();
         if only_tasks && !used.contains(&rule.name.value) {
             out.push(

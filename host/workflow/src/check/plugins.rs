@@ -3,10 +3,10 @@
 
 use crate::{
     Catalog, CatalogEntry, Code, Diagnostic, Diagnostics, InputSchema, Located, PluginSource,
-    Project, Source, Span, Workflow, WrittenWork, locator::Locator, schema_check::SchemaMismatch,
-    suggest::nearest, template::uses_templates,
+    Project, Source, Span, Workflow, WrittenWork, locator::Locator, read::PickSpans,
+    schema_check::SchemaMismatch, suggest::nearest, template::uses_templates,
 };
-use sandgate_authority::{Layer, Narrowing, Refusal, Request, resolve};
+use sandgate_authority::{Layer, Narrowing, Refusal, Request, Resolution, grants, resolve};
 use sandgate_model::{Grants, PluginName, Role};
 use serde_json::Value;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc};
@@ -19,6 +19,8 @@ pub(crate) struct Plugins<'a> {
     pub(crate) project: &'a Project,
     catalog: Option<&'a Catalog>,
     schemas: RefCell<BTreeMap<(PluginName, Which), Prepared>>,
+    /// What was granted before: a plan may have a hundred thousand tasks, and most pick the same.
+    granted: RefCell<BTreeMap<PluginName, BTreeMap<Narrowing, Grants>>>,
 }
 
 type Prepared = Option<Rc<Result<InputSchema, String>>>;
@@ -36,6 +38,7 @@ impl<'a> Plugins<'a> {
             project,
             catalog,
             schemas: RefCell::default(),
+            granted: RefCell::default(),
         }
     }
 
@@ -163,19 +166,47 @@ impl<'a> Plugins<'a> {
         who: &str,
         name: &PluginName,
         entry: &CatalogEntry,
-        narrowing: Option<&[Narrowing]>,
+        narrowing: &Narrowing,
     ) -> Result<Grants, Vec<Refusal>> {
-        let request = Request {
-            who,
-            plugin: name.as_str(),
-            needs: &entry.description.needs,
-            narrowing,
-        };
-        resolve(
-            request,
-            &self.project.policy,
-            self.project.operator.as_ref(),
-        )
+        let mut granted = self.granted.borrow_mut();
+        if let Some(known) = granted.get(name).and_then(|g| g.get(narrowing)) {
+            return Ok(known.clone());
+        }
+        let request = request(who, name, entry, narrowing);
+        let operator = self.project.operator.as_ref();
+        let found = grants(request, &self.project.policy, operator)?;
+        granted
+            .entry(name.clone())
+            .or_default()
+            .insert(narrowing.clone(), found.clone());
+        Ok(found)
+    }
+
+    /// The same, with the reasons.
+    pub(crate) fn resolve(
+        &self,
+        who: &str,
+        name: &PluginName,
+        entry: &CatalogEntry,
+        narrowing: &Narrowing,
+    ) -> Result<Resolution, Vec<Refusal>> {
+        let request = request(who, name, entry, narrowing);
+        let operator = self.project.operator.as_ref();
+        resolve(request, &self.project.policy, operator)
+    }
+}
+
+fn request<'a>(
+    who: &'a str,
+    name: &'a PluginName,
+    entry: &'a CatalogEntry,
+    narrowing: &'a Narrowing,
+) -> Request<'a> {
+    Request {
+        who,
+        plugin: name.as_str(),
+        needs: &entry.description.needs,
+        narrowing,
     }
 }
 
@@ -212,8 +243,8 @@ struct Use<'a> {
     config: &'a Value,
     config_span: Option<Span>,
     input: Option<(&'a Value, Option<Span>)>,
-    files: Option<&'a [Narrowing]>,
-    files_span: Option<Span>,
+    narrowing: &'a Narrowing,
+    picks: PickSpans,
 }
 
 pub(crate) fn check(
@@ -239,8 +270,8 @@ pub(crate) fn check(
                 },
                 config_span: planner.config_span.filter(|_| i == 0),
                 input: None,
-                files: None,
-                files_span: None,
+                narrowing: &planner.narrowing,
+                picks: planner.picks,
             };
             one.check(workflow, &plugins, &locator, out);
         }
@@ -262,8 +293,8 @@ pub(crate) fn check(
             config,
             config_span: task.spans.config,
             input: Some((input, task.spans.input)),
-            files: task.files.as_deref(),
-            files_span: task.spans.files,
+            narrowing: &task.narrowing,
+            picks: task.spans.picks,
         };
         one.check(workflow, &plugins, &locator, out);
     }
@@ -275,8 +306,8 @@ pub(crate) fn check(
             config: &gate.config,
             config_span: gate.config_span,
             input: None,
-            files: gate.files.as_deref(),
-            files_span: gate.files_span,
+            narrowing: &gate.narrowing,
+            picks: gate.picks,
         };
         one.check(workflow, &plugins, &locator, out);
     }
@@ -321,7 +352,8 @@ impl Use<'_> {
                 out,
             );
         }
-        if let Err(refusals) = plugins.grants(&self.who, &self.plugin.value, entry, self.files) {
+        if let Err(refusals) = plugins.grants(&self.who, &self.plugin.value, entry, self.narrowing)
+        {
             for refusal in refusals {
                 out.push(self.refused(source, plugins.project, refusal));
             }
@@ -432,7 +464,7 @@ impl Use<'_> {
 
     fn refused(&self, source: &Arc<Source>, project: &Project, refusal: Refusal) -> Diagnostic {
         let at = match refusal.layer {
-            Layer::Task | Layer::Project => self.files_span.unwrap_or(self.plugin.span),
+            Layer::Task | Layer::Project => self.picks.of(refusal.kind).unwrap_or(self.plugin.span),
             Layer::Plugin | Layer::Operator => self.plugin.span,
         };
         let label = match refusal.layer {
@@ -456,8 +488,8 @@ impl Use<'_> {
 pub(crate) fn next_step(layer: Layer) -> &'static str {
     match layer {
         Layer::Plugin => "use another plugin for this",
-        Layer::Task => "pick directories that the project grants, each once, or leave `files` out",
-        Layer::Project => "pick another directory",
+        Layer::Task => "pick what the project grants, each once, or leave the key out",
+        Layer::Project => "pick something else",
         Layer::Operator => "ask the operator of this machine",
     }
 }

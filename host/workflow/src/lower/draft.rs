@@ -10,6 +10,7 @@ use crate::{
     structure::shorten,
     template::{Findings, check_text, deeper_than, is_template, uses_templates, weight},
 };
+use sandgate_authority::Narrowing;
 use sandgate_model::{
     ArtifactName, ArtifactRef, DraftPlan, DraftTask, Grants, PluginName, Role, TaskId, TaskIx,
 };
@@ -549,7 +550,7 @@ fn agent(
             Some("write a task for it".to_owned()),
         );
     }
-    match plugins.grants("the task", &name, entry, None) {
+    match plugins.grants("the task", &name, entry, &Narrowing::default()) {
         Ok(grants) => Some((name, grants)),
         Err(refusals) => {
             for refusal in refusals {

@@ -3,8 +3,8 @@
 mod draft;
 mod plan;
 
-use crate::{Catalog, Diagnostics, Project, Severity};
-use sandgate_authority::Refusal;
+use crate::{Catalog, Diagnostics, Project, Severity, Workflow};
+use sandgate_authority::{Narrowing, Refusal};
 use sandgate_model::{Grants, PluginName};
 use std::fmt;
 
@@ -77,7 +77,7 @@ impl fmt::Display for PlanErrors {
 
 impl std::error::Error for PlanErrors {}
 
-/// What a plugin gets when no task narrows it: for planners, and for showing.
+/// What a plugin gets when nobody narrows it: for showing.
 ///
 /// # Errors
 /// Everything that was refused.
@@ -87,9 +87,36 @@ pub fn plugin_grants(
     project: &Project,
     catalog: &Catalog,
 ) -> Result<Grants, Vec<Refusal>> {
+    narrowed(who, plugin, &Narrowing::default(), project, catalog)
+}
+
+/// What a planner of a workflow gets: the one that it uses, or one of its fallbacks.
+///
+/// # Errors
+/// Everything that was refused.
+pub fn planner_grants(
+    workflow: &Workflow,
+    plugin: &PluginName,
+    project: &Project,
+    catalog: &Catalog,
+) -> Result<Grants, Vec<Refusal>> {
+    let who = format!("planner `{plugin}`");
+    match &workflow.planner {
+        Some(planner) => narrowed(&who, plugin, &planner.narrowing, project, catalog),
+        None => plugin_grants(&who, plugin, project, catalog),
+    }
+}
+
+fn narrowed(
+    who: &str,
+    plugin: &PluginName,
+    narrowing: &Narrowing,
+    project: &Project,
+    catalog: &Catalog,
+) -> Result<Grants, Vec<Refusal>> {
     match catalog.get(plugin) {
         Some(entry) => {
-            crate::check::Plugins::new(project, Some(catalog)).grants(who, plugin, entry, None)
+            crate::check::Plugins::new(project, Some(catalog)).grants(who, plugin, entry, narrowing)
         }
         // Nothing is known of what it needs, so it gets nothing.
         None => Ok(Grants::default()),

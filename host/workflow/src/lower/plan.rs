@@ -9,6 +9,7 @@ use crate::{
     read::{DEFAULT_BACKOFF, DEFAULT_MAX_BACKOFF},
     render_text,
 };
+use sandgate_authority::Narrowing;
 use sandgate_model::{
     ArtifactRef, DraftPlan, DraftTask, Grants, Millis, PLAN_FORMAT, Plan, PlanGate, PlanPlugin,
     PlanTask, PluginName, Retry, Role, Session, TaskIx, TaskLimits, TaskWork, WaitFor,
@@ -114,13 +115,7 @@ pub fn freeze(
             config: gate.config.clone(),
             tier: gate.tier,
             timeout: limit(gate.timeout, project),
-            grants: granted(
-                &who,
-                &gate.plugin.value,
-                gate.files.as_deref(),
-                &plugins,
-                catalog,
-            ),
+            grants: granted(&who, &gate.plugin.value, &gate.narrowing, &plugins, catalog),
         });
     }
     // A plan that nobody made needs no review: what a person wrote, a person has seen.
@@ -144,7 +139,7 @@ pub fn freeze(
         on_failure: workflow.on_failure,
         timeout: workflow.timeout,
         review,
-        budget: None,
+        budget: workflow.budget,
     })
 }
 
@@ -203,17 +198,36 @@ fn limit(timeout: Option<Millis>, project: &Project) -> Millis {
     }
 }
 
+/// What a task lowers, as far as the operator has not lowered it further. What is not below the project's limit is
+/// left out: it says nothing.
+fn lowered(task: TaskLimits, project: &Project) -> TaskLimits {
+    let most = &project.limits;
+    let below = |mine: Option<u64>, most: u64| mine.filter(|m| *m < most);
+    TaskLimits {
+        memory: below(task.memory, most.memory),
+        log: below(task.log, most.log),
+        output: below(task.output, most.output),
+        artifact: below(task.artifact, most.artifact),
+        disk: below(task.disk, most.disk),
+        files: below(task.files, most.files),
+        calls: below(task.calls, most.calls),
+        network: below(task.network, most.network),
+        tokens: below(task.tokens, most.tokens),
+        effects: below(task.effects, most.effects),
+    }
+}
+
 fn granted(
     who: &str,
     name: &PluginName,
-    files: Option<&[sandgate_authority::Narrowing]>,
+    narrowing: &Narrowing,
     plugins: &Plugins<'_>,
     catalog: &Catalog,
 ) -> Grants {
     // Refusals have been reported before; nothing is granted where something was refused.
     catalog
         .get(name)
-        .and_then(|entry| plugins.grants(who, name, entry, files).ok())
+        .and_then(|entry| plugins.grants(who, name, entry, narrowing).ok())
         .unwrap_or_default()
 }
 
@@ -252,7 +266,7 @@ fn written(
             session,
         } => {
             let who = format!("task `{}`", task.id.value);
-            let grants = granted(&who, &agent.value, task.files.as_deref(), plugins, catalog);
+            let grants = granted(&who, &agent.value, &task.narrowing, plugins, catalog);
             let session = session.clone().map_or(Session::Spawn, Session::Pinned);
             let work = TaskWork::Agent {
                 agent: agent.value.clone(),
@@ -299,8 +313,8 @@ fn written(
         approval_before: matches!(task.approval, TaskApproval::Before | TaskApproval::Rule(_)),
         approval_after: task.approval == TaskApproval::After,
         grants,
-        budget: None,
-        limits: TaskLimits::default(),
+        budget: task.budget,
+        limits: lowered(task.limits, plugins.project),
     }
 }
 

@@ -1,12 +1,17 @@
 //! From text to values: parse, check the structure, then read. Must not open files.
 
+mod limits;
 mod lock;
+mod narrowing;
 mod operator;
+mod policy;
 mod project;
+mod providers;
 mod task;
 mod workflow;
 
 pub use lock::read_lock;
+pub(crate) use narrowing::PickSpans;
 pub use operator::read_operator;
 pub use project::read_project;
 pub(crate) use task::{DEFAULT_BACKOFF, DEFAULT_MAX_BACKOFF, artifact_ref};

@@ -1,8 +1,16 @@
 //! Reads an operator's file.
 
-use super::{open, project::mode};
-use crate::{Diagnostics, Operator, OperatorLimits, Source, shape::OPERATOR};
-use sandgate_authority::{OperatorCeiling, Origin};
+use super::{
+    limits, open,
+    policy::{origin, pattern},
+    project::mode,
+};
+use crate::{
+    Diagnostics, Operator, Source,
+    node::{Leaf, Node},
+    shape::OPERATOR,
+};
+use sandgate_authority::{OperatorCeiling, Rule};
 use std::sync::Arc;
 
 /// Reads an operator's file. All mistakes are reported at once; there is a result only when none is an error.
@@ -11,30 +19,52 @@ pub fn read_operator(source: &Arc<Source>) -> (Option<Operator>, Diagnostics) {
     let mut out = Diagnostics::default();
     let operator = open(source, &OPERATOR, &mut out).map(|doc| {
         let root = doc.root(&OPERATOR);
-        let ceiling = root
-            .table("policy")
-            .and_then(|p| p.text("files"))
-            .map(|files| OperatorCeiling {
-                // "none" has no mode: nothing may be granted.
-                files: mode(files.value),
-                origin: Origin {
-                    file: source.name().to_owned(),
-                    line: source.position(files.span.start).line,
-                },
-            });
-        let limits = root.table("limits").map(|l| OperatorLimits {
-            memory: l.size("memory"),
-            attempt: l.duration("attempt"),
-            output: l.size("output"),
-            log: l.size("log"),
-            artifact: l.size("artifact"),
-            concurrency: l.int("concurrency"),
-        });
         Operator {
-            ceiling,
-            limits: limits.unwrap_or_default(),
+            ceiling: root.table("policy").map(|p| ceiling(source, p, &mut out)),
+            limits: root
+                .table("limits")
+                .map(limits::operator)
+                .unwrap_or_default(),
         }
     });
     let out = out.finish();
     (operator.filter(|_| !out.has_errors()), out)
+}
+
+fn ceiling(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> OperatorCeiling {
+    fn rule<T>(source: &Source, leaf: Leaf<'_>, grant: T) -> Rule<T> {
+        Rule {
+            grant,
+            origin: origin(source, leaf.span),
+        }
+    }
+    // The word "none" has no items: nothing may be granted.
+    let names = |key: &str| {
+        node.get(key).map(|leaf| {
+            let items = leaf.items();
+            let names = items.iter().filter_map(Leaf::text);
+            rule(source, leaf, names.map(|t| t.value.to_owned()).collect())
+        })
+    };
+    let yes = |key: &str| {
+        let leaf = node.get(key)?;
+        Some(rule(source, leaf, node.bool(key)?))
+    };
+    OperatorCeiling {
+        files: node
+            .get("files")
+            .map(|leaf| rule(source, leaf, leaf.text().and_then(|t| mode(t.value)))),
+        http: node.get("http").map(|leaf| {
+            let items = leaf.items();
+            let urls = items.iter().filter_map(Leaf::text);
+            let grants = urls.filter_map(|t| pattern(source, &t, out)).collect();
+            rule(source, leaf, grants)
+        }),
+        private: yes("private"),
+        exec: names("exec"),
+        network_commands: yes("network_commands"),
+        model: names("model"),
+        secrets: names("secrets"),
+        charge: yes("charge"),
+    }
 }

@@ -1,6 +1,6 @@
 //! Reads one task of a workflow file.
 
-use super::{present, workflow::narrowing};
+use super::{limits, narrowing::narrowing, present};
 use crate::{
     Code, Diagnostic, Diagnostics, Located, Source, Span, TaskApproval, WrittenTask, WrittenWork,
     node::{Leaf, Node},
@@ -27,7 +27,16 @@ const AGENT_KEYS: &[(&str, &str)] = &[
     ),
     ("config", "a wait runs no plugin; remove it"),
     ("session", "a wait runs no plugin; remove it"),
+    ("workspace", "a wait runs no plugin; remove it"),
+    ("merge", "a wait runs no plugin; remove it"),
     ("files", "a wait runs no plugin; remove it"),
+    ("http", "a wait runs no plugin; remove it"),
+    ("exec", "a wait runs no plugin; remove it"),
+    ("model", "a wait runs no plugin; remove it"),
+    ("secrets", "a wait runs no plugin; remove it"),
+    ("charge", "a wait runs no plugin; remove it"),
+    ("limits", "a wait runs no plugin; remove it"),
+    ("budget", "a wait costs nothing; remove it"),
     ("produces", "a wait makes no artifacts; remove it"),
     ("retry", "a wait is not tried again; set its `timeout`"),
     ("timeout", "write the timeout inside of `wait_for`"),
@@ -43,8 +52,10 @@ pub(super) fn read_task(
     let mut spans = TaskSpans::default();
     let work = work(source, node, &mut spans, out);
     let (attempts, backoff, max_backoff) = retry(source, node, out);
-    let (files, files_span) = narrowing(source, node, out);
-    spans.files = files_span;
+    let (narrowing, picks) = narrowing(source, node, out);
+    spans.picks = picks;
+    spans.limits = node.table("limits").map(|n| n.span);
+    spans.budget = node.get("budget").map(|l| l.span);
     let needs = node.list("needs").iter().filter_map(Leaf::parsed).collect();
     let consumes = node
         .list("consumes")
@@ -83,7 +94,9 @@ pub(super) fn read_task(
         priority: node.int("priority").unwrap_or(0),
         repeatable: node.bool("repeatable").unwrap_or(false),
         approval,
-        files,
+        narrowing,
+        limits: node.table("limits").map(limits::task).unwrap_or_default(),
+        budget: node.amount("budget"),
         spans,
     })
 }

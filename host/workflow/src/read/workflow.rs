@@ -1,16 +1,14 @@
 //! Reads a workflow file into values. Reports what concerns one value or one table; what concerns several tasks is
 //! checked later, in `check`.
 
-use super::{open, present, task::read_task};
+use super::{narrowing::narrowing, open, present, task::read_task};
 use crate::{
     ApprovalOn, ApprovalRule, Code, DEFAULT_CONCURRENCY, Diagnostic, Diagnostics, InputDecl,
     InputType, Located, OnTimeout, PlannerUse, Review, Source, Span, Workflow, WrittenGate,
     node::{Leaf, Node},
-    read::project::{bad_path, mode},
     shape::WORKFLOW,
 };
-use sandgate_authority::{GuestPath, Narrowing};
-use sandgate_model::{GateId, OnFailure, PluginName, WorkflowName};
+use sandgate_model::{GateId, OnFailure, OverBudget, PluginName, RunBudget, WorkflowName};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -70,7 +68,9 @@ pub(crate) fn read_workflow(source: &Arc<Source>, out: &mut Diagnostics) -> Opti
         },
         timeout: root.duration("timeout"),
         inputs,
-        planner: root.table("planner").and_then(planner),
+        planner: root
+            .table("planner")
+            .and_then(|node| planner(source, node, out)),
         tasks,
         gates: root
             .tables("gate")
@@ -82,6 +82,7 @@ pub(crate) fn read_workflow(source: &Arc<Source>, out: &mut Diagnostics) -> Opti
             .into_iter()
             .filter_map(|node| approval(source, node, out))
             .collect(),
+        budget: root.table("budget").and_then(budget),
     };
     Some(Read {
         workflow,
@@ -165,7 +166,19 @@ fn input(
     })
 }
 
-fn planner(node: Node<'_>) -> Option<PlannerUse> {
+fn budget(node: Node<'_>) -> Option<RunBudget> {
+    Some(RunBudget {
+        limit: node.amount("limit")?,
+        tokens: node.int("tokens"),
+        over: match node.text("over").map(|t| t.value) {
+            Some("ask") => OverBudget::Ask,
+            _ => OverBudget::Refuse,
+        },
+    })
+}
+
+fn planner(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<PlannerUse> {
+    let (narrowing, picks) = narrowing(source, node, out);
     let review = match node.text("review").map(|t| t.value) {
         None | Some("none") => Review::None,
         Some("required") => Review::Required,
@@ -185,12 +198,14 @@ fn planner(node: Node<'_>) -> Option<PlannerUse> {
         review_span: node.get("review").map(|l| l.span),
         config: config.map_or(Value::Null, |c| c.value),
         timeout: node.duration("timeout"),
+        narrowing,
+        picks,
     })
 }
 
 fn gate(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<WrittenGate> {
     let config = present(node, "config");
-    let (files, files_span) = narrowing(source, node, out);
+    let (narrowing, picks) = narrowing(source, node, out);
     Some(WrittenGate {
         id: node.parsed::<GateId>("id")?,
         plugin: node.parsed::<PluginName>("use")?,
@@ -198,38 +213,9 @@ fn gate(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<W
         config: config.map_or(Value::Null, |c| c.value),
         tier: node.int("tier").unwrap_or(1),
         timeout: node.duration("timeout"),
-        files,
-        files_span,
+        narrowing,
+        picks,
     })
-}
-
-/// The `files` of a task or a gate.
-pub(super) fn narrowing(
-    source: &Arc<Source>,
-    node: Node<'_>,
-    out: &mut Diagnostics,
-) -> (Option<Vec<Narrowing>>, Option<Span>) {
-    let Some(list) = node.get("files") else {
-        return (None, None);
-    };
-    let mut picks = Vec::new();
-    let mut wrong = false;
-    for item in list.items() {
-        let table = item.table();
-        let guest = item.text().or_else(|| table.and_then(|t| t.text("guest")));
-        let mode = table
-            .and_then(|t| t.text("mode"))
-            .and_then(|m| mode(m.value));
-        let Some(guest) = guest else { continue };
-        match GuestPath::new(guest.value) {
-            Ok(path) => picks.push(Narrowing { guest: path, mode }),
-            Err(error) => {
-                wrong = true;
-                out.push(bad_path(source, guest.span, guest.value, &error));
-            }
-        }
-    }
-    (Some(picks).filter(|_| !wrong), Some(list.span))
 }
 
 fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<ApprovalRule> {
@@ -246,7 +232,7 @@ fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Opti
                 source,
                 leaf.span,
             )
-            .help("write on = [\"plan\"], or \"task\", \"exec\", \"charge\""),
+            .help("write on = [\"plan\"], or \"task\", \"exec\", \"http\", \"model\", \"charge\""),
         );
     }
     on.sort();

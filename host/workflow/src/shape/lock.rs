@@ -6,7 +6,7 @@ pub(crate) const LOCK: Shape = Shape {
     what: "a lock file",
     doc: "Digests of the plugins, and the authority that was accepted. Written by Sandgate.",
     fields: &[
-        must("version", Kind::Int(1, 1), "Version of the format."),
+        must("version", Kind::Int(1, 2), "Version of the format."),
         may(
             "plugin",
             Kind::List(&Kind::Table(&Shape {
@@ -22,7 +22,17 @@ pub(crate) const LOCK: Shape = Shape {
                     must(
                         "needs",
                         Kind::List(&Kind::Word(crate::lock::NEED_WORDS)),
-                        "Authority that was accepted.",
+                        "Kinds of authority that it asks for.",
+                    ),
+                    may(
+                        "imports",
+                        Kind::List(&Kind::Text(1024)),
+                        "Interfaces that the component can call. Since version 2.",
+                    ),
+                    may(
+                        "authority",
+                        Kind::List(&Kind::Text(64 << 10)),
+                        "What it may get at most, one line for each thing. Since version 2.",
                     ),
                 ],
             })),

@@ -1,13 +1,17 @@
 //! The shape of user files, written once as data. From it come the check of a file's structure, the JSON Schemas,
 //! and what the readers may ask for; so the three cannot disagree.
 
+mod limits;
 mod lock;
+mod narrowing;
 mod operator;
+mod policy;
 mod project;
 mod workflow;
 
 pub(crate) use lock::LOCK;
 pub(crate) use operator::OPERATOR;
+pub(crate) use policy::METHODS;
 pub(crate) use project::PROJECT;
 pub(crate) use workflow::WORKFLOW;
 
@@ -66,6 +70,8 @@ pub(crate) enum Kind {
     Map(&'static str, &'static Self),
     /// Text in one form, a table in the other.
     TextOr(&'static Self, &'static Shape),
+    /// One of these words, or a list.
+    WordOrList(&'static [&'static str], &'static Self),
     /// Text in one form, anything checked as text by the reader; kept apart because the schema gives a pattern.
     Pattern(&'static str, &'static str),
 }

@@ -1,29 +1,11 @@
 //! The shape of `sandgate.toml`.
 
-use super::{Kind, Shape, may, must};
-use crate::MAX_CONCURRENCY;
-
-/// Longest path, URL or program name.
-const PATH: usize = 4096;
-
-const MODE: Kind = Kind::Word(&["read", "write"]);
-
-/// `files` of a task or gate: picks from what the project grants.
-pub(super) const FILES_NARROWING: Kind = Kind::List(&Kind::TextOr(
-    &Kind::Text(PATH),
-    &Shape {
-        what: "a directory",
-        doc: "A directory of the project's policy, or one inside it.",
-        fields: &[
-            must("guest", Kind::Text(PATH), "Guest path, such as `/notes`."),
-            may(
-                "mode",
-                MODE,
-                "Highest mode; as the policy says when absent.",
-            ),
-        ],
-    },
-));
+use super::{
+    Kind, Shape,
+    limits::LIMITS,
+    may, must,
+    policy::{PATH, POLICY, PROVIDER},
+};
 
 pub(crate) const PROJECT: Shape = Shape {
     what: "a project file",
@@ -53,6 +35,11 @@ pub(crate) const PROJECT: Shape = Shape {
             "policy",
             Kind::Table(&POLICY),
             "The ceiling of authority. What is not named is denied.",
+        ),
+        may(
+            "providers",
+            Kind::Map("provider", &Kind::Table(&PROVIDER)),
+            "Providers of text generation: the name that rules and tasks use, and where it is.",
         ),
         may("limits", Kind::Table(&LIMITS), "Limits of one attempt."),
         may(
@@ -100,142 +87,3 @@ const PLUGIN: Shape = Shape {
         ),
     ],
 };
-
-/// One rule of `[policy] files`.
-const FILE_RULE: Shape = Shape {
-    what: "a directory",
-    doc: "A directory that tasks may use.",
-    fields: &[
-        must(
-            "host",
-            Kind::Text(PATH),
-            "Directory, relative to the project's directory.",
-        ),
-        must(
-            "guest",
-            Kind::Text(PATH),
-            "Absolute path under which plugins see it.",
-        ),
-        must("mode", MODE, "`read` or `write`."),
-    ],
-};
-
-const POLICY: Shape = Shape {
-    what: "[policy]",
-    doc: "The ceiling of authority.",
-    fields: &[
-        may(
-            "files",
-            Kind::List(&Kind::Table(&FILE_RULE)),
-            "Directories.",
-        ),
-        may(
-            "http",
-            Kind::List(&Kind::Table(&Shape {
-                what: "an HTTP rule",
-                doc: "Outgoing HTTP. Read and checked, but not granted in this version.",
-                fields: &[
-                    must(
-                        "allow",
-                        Kind::Text(PATH),
-                        "https:// URL; `*` may stand at the end of the path.",
-                    ),
-                    must(
-                        "methods",
-                        Kind::List(&Kind::Word(&[
-                            "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-                        ])),
-                        "Methods.",
-                    ),
-                ],
-            })),
-            "Outgoing HTTP.",
-        ),
-        may(
-            "exec",
-            Kind::List(&Kind::Table(&Shape {
-                what: "a command rule",
-                doc: "A command. Read and checked, but not granted in this version.",
-                fields: &[
-                    must("program", Kind::Text(PATH), "Program."),
-                    must("args", Kind::List(&Kind::Text(PATH)), "Arguments, exactly."),
-                    may(
-                        "approval",
-                        Kind::Word(&["required", "none"]),
-                        "Whether each use has to be approved; `required` when absent.",
-                    ),
-                ],
-            })),
-            "Commands.",
-        ),
-        may(
-            "model",
-            Kind::List(&Kind::Table(&Shape {
-                what: "a model rule",
-                doc: "Text generation. Read and checked, but not granted in this version.",
-                fields: &[
-                    must("provider", Kind::Name("provider"), "Provider."),
-                    must("models", Kind::List(&Kind::Text(256)), "Models, or `*`."),
-                ],
-            })),
-            "Text generation.",
-        ),
-        may(
-            "secrets",
-            Kind::List(&Kind::Table(&Shape {
-                what: "a secret",
-                doc: "A secret that the host puts into requests. Read and checked, but not granted in this version.",
-                fields: &[
-                    must(
-                        "name",
-                        Kind::Pattern(r"^[A-Za-z_][A-Za-z0-9_]{0,63}$", "NAME"),
-                        "Name.",
-                    ),
-                    must("from", Kind::Word(&["env"]), "Where its value comes from."),
-                    must(
-                        "to",
-                        Kind::Text(PATH),
-                        "Origin it may be sent to, such as `https://api.example.com`.",
-                    ),
-                ],
-            })),
-            "Secrets.",
-        ),
-    ],
-};
-
-const LIMITS: Shape = Shape {
-    what: "[limits]",
-    doc: "Limits of one attempt.",
-    fields: LIMIT_FIELDS,
-};
-
-/// Shared with the operator's file.
-pub(super) const LIMIT_FIELDS: &[super::Field] = &[
-    may(
-        "memory",
-        Kind::Size(1 << 20),
-        "Memory of one instance; 64MiB when absent.",
-    ),
-    may(
-        "attempt",
-        Kind::Duration { zero: false },
-        "Longest an attempt may take; 2m when absent.",
-    ),
-    may(
-        "output",
-        Kind::Size(1 << 10),
-        "Output document of an attempt; 4MiB when absent.",
-    ),
-    may("log", Kind::Size(0), "Log of an attempt; 1MiB when absent."),
-    may(
-        "artifact",
-        Kind::Size(1 << 10),
-        "One artifact; 64MiB when absent.",
-    ),
-    may(
-        "concurrency",
-        Kind::Int(1, MAX_CONCURRENCY as i64),
-        "Most attempts at once, whatever a workflow says.",
-    ),
-];

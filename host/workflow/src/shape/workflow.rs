@@ -1,6 +1,11 @@
 //! The shape of a workflow file.
 
-use super::{Field, Kind, Shape, may, must, project::FILES_NARROWING};
+use super::{
+    Field, Kind, Shape,
+    limits::TASK_LIMITS,
+    may, must,
+    narrowing::{CHARGE, EXEC, FILES, HTTP, MERGE, MODEL, SECRETS, WORKSPACE},
+};
 use crate::{
     MAX_CONCURRENCY,
     workflow::{ApprovalOn, InputType},
@@ -58,6 +63,11 @@ pub(crate) const WORKFLOW: Shape = Shape {
             Kind::List(&Kind::Table(&APPROVAL)),
             "Approval rules.",
         ),
+        may(
+            "budget",
+            Kind::Table(&BUDGET),
+            "What the run may cost; what the project's budget has left when absent.",
+        ),
     ],
 };
 
@@ -97,6 +107,12 @@ const PLANNER: Shape = Shape {
             Kind::Duration { zero: false },
             "Longest it may take; the project's limit for attempts when absent.",
         ),
+        FILES,
+        HTTP,
+        EXEC,
+        MODEL,
+        SECRETS,
+        CHARGE,
     ],
 };
 
@@ -174,10 +190,23 @@ const TASK_FIELDS: &[Field] = &[
         Kind::Bool,
         "May run again although an earlier attempt's end is unknown.",
     ),
+    WORKSPACE,
+    MERGE,
+    FILES,
+    HTTP,
+    EXEC,
+    MODEL,
+    SECRETS,
+    CHARGE,
     may(
-        "files",
-        FILES_NARROWING,
-        "Directories it may use, of those that the project grants; all when absent.",
+        "limits",
+        Kind::Table(&TASK_LIMITS),
+        "Limits of one attempt; they only lower what the project sets.",
+    ),
+    may(
+        "budget",
+        Kind::Amount,
+        "Most it may cost, in the project's currency unit; a share of the run's budget when absent.",
     ),
 ];
 
@@ -265,11 +294,13 @@ const GATE: Shape = Shape {
             Kind::Duration { zero: false },
             "Longest it may take; the project's limit for attempts when absent.",
         ),
-        may(
-            "files",
-            FILES_NARROWING,
-            "Directories it may use, of those that the project grants; all when absent.",
-        ),
+        WORKSPACE,
+        FILES,
+        HTTP,
+        EXEC,
+        MODEL,
+        SECRETS,
+        CHARGE,
     ],
 };
 
@@ -307,6 +338,28 @@ const APPROVAL: Shape = Shape {
             "self_approval",
             Kind::Bool,
             "Whether who started the run may decide; `false` when absent.",
+        ),
+    ],
+};
+
+const BUDGET: Shape = Shape {
+    what: "[budget]",
+    doc: "What the run may cost.",
+    fields: &[
+        must(
+            "limit",
+            Kind::Amount,
+            "Most it may cost, in the project's currency unit.",
+        ),
+        may(
+            "tokens",
+            Kind::Int(0, 1_000_000_000_000),
+            "Most tokens of text generation; as many as the money pays for when absent.",
+        ),
+        may(
+            "over",
+            Kind::Word(&["refuse", "ask"]),
+            "What happens when that is not enough: the task is refused (`refuse`, the default) or waits for a person (`ask`).",
         ),
     ],
 };
