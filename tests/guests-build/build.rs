@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// File name of each component and the variable under which the library finds it.
-const GUESTS: [(&str, &str); 6] = [
+const GUESTS: [(&str, &str); 8] = [
     ("noop_agent", "NOOP_AGENT"),
     ("file_agent", "FILE_AGENT"),
     ("hostile_agent", "HOSTILE_AGENT"),
     ("hostile_planner", "HOSTILE_PLANNER"),
     ("hostile_gate", "HOSTILE_GATE"),
     ("hostile_describer", "HOSTILE_DESCRIBER"),
+    ("path_agent", "PATH_AGENT"),
+    ("power_agent", "POWER_AGENT"),
 ];
 
 fn main() {

@@ -12,7 +12,7 @@
 )]
 
 use sandgate_sandbox::{
-    Call, CancelToken, Component, Limits, NoArtifacts, NoSink, Outcome, Sandbox, SandboxConfig,
+    Call, CancelToken, Component, Limits, NoArtifacts, NoSink, Powers, Outcome, Sandbox, SandboxConfig,
     TaskRequest, Turn,
 };
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ fn call(component: &Arc<Component>) -> Call {
             limits: Limits::agent(),
             cancel: CancelToken::new(),
             sink: Arc::new(NoSink),
+            powers: Powers::default(),
         },
     }
 }

@@ -2,6 +2,7 @@
 //! and content, with a key that never leaves the directory, so that a damaged, swapped or foreign file is not
 //! believed. A cache file that is not believed is as good as none; writing is best effort.
 
+use crate::compile::Compiled;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -34,12 +35,17 @@ pub(crate) struct Cache {
     temporary: AtomicU64,
 }
 
-/// Bytes whose mark was checked.
+/// Bytes that this host made: their mark was checked, or its own worker gave them.
 pub(crate) struct Marked(Vec<u8>);
 
 impl Marked {
+    /// Code that just came from a worker of ours, through its pipe.
+    pub(crate) fn from_worker(code: Compiled) -> Self {
+        Self(code.into_bytes())
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.get(MAGIC.len() + MARK..).unwrap_or_default()
+        &self.0
     }
 }
 
@@ -108,6 +114,7 @@ impl Cache {
         let rest = bytes.strip_prefix(MAGIC)?;
         let (mark, content) = rest.split_at_checked(MARK)?;
         self.mark(name, content).verify_slice(mark).ok()?;
+        bytes.drain(..MAGIC.len() + MARK);
         Some(Marked(bytes))
     }
 

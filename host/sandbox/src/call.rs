@@ -1,6 +1,6 @@
 //! What a caller asks for: which component, with which authority, under which limits.
 
-use crate::{CancelToken, Component, Limits, Sink};
+use crate::{CancelToken, Component, Limits, Powers, Sink};
 use cap_std::fs::Dir;
 use sandgate_model::ArtifactName;
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub struct Call {
     pub component: Arc<Component>,
     /// Directories it may see. When there is none, `wasi:filesystem` is not linked at all.
     pub files: Vec<Preopen>,
-    /// Limits, cancellation and where its words go.
+    /// Limits, cancellation, where its words go, and what it can do outside.
     pub turn: Turn,
 }
 
@@ -26,6 +26,9 @@ pub struct Turn {
     pub cancel: CancelToken,
     /// Where log lines and progress go.
     pub sink: Arc<dyn Sink>,
+    /// What it can do outside; each interface is linked only when its port is there. A live session was linked when
+    /// it was opened: a later turn brings its own ports, and has to bring the same ones.
+    pub powers: Powers,
 }
 
 /// A granted directory. The handle was opened when the grant was made: whatever happens to the path since then,
@@ -38,6 +41,9 @@ pub struct Preopen {
     pub guest: String,
     /// Whether it may change anything in it.
     pub write: bool,
+    /// Whether names that make other programs run code ([`crate::PROTECTED`]) stay as they are: for directories that
+    /// outlive the attempt, such as those of a shared workspace.
+    pub protect: bool,
 }
 
 /// One task for an agent.

@@ -81,14 +81,14 @@ impl Cell {
         }
     }
 
-    /// Ends a call: what is left of its words is passed on and its cost is counted.
-    pub(crate) fn report<T>(&self, outcome: Outcome<T>, since: Instant) -> Report<T> {
-        let state = self.store.data();
+    /// Ends a call: what is left of its words is passed on, its cost is counted, and what it left going on outside
+    /// ends.
+    pub(crate) fn report<T>(&mut self, outcome: Outcome<T>, since: Instant) -> Report<T> {
+        let state = self.store.data_mut();
         state.words.finish();
-        Report {
-            outcome,
-            stats: state.stats(since),
-        }
+        let stats = state.stats(since);
+        state.disarm();
+        Report { outcome, stats }
     }
 }
 

@@ -74,6 +74,18 @@ pub enum LoadError {
         /// The limit.
         seconds: u64,
     },
+    /// Compiling took too much memory.
+    #[error("compiling it took more than {mib} MiB of memory")]
+    CompileMemory {
+        /// The limit, in MiB.
+        mib: u64,
+    },
+    /// The process that compiled it died.
+    #[error("compiling it ended the process that did it ({how})")]
+    CompileCrash {
+        /// How it ended.
+        how: String,
+    },
     /// The host could not do its part.
     #[error("it could not be compiled: {reason}")]
     Host {

@@ -39,7 +39,9 @@ pub use call::{
     TaskRequest, Turn,
 };
 pub use cancel::CancelToken;
+pub use compile::{WorkerCommand, compile_worker_main};
 pub use component::{COMPONENT_MAX, Component, LoadError};
+pub use iface::files::PROTECTED;
 pub use limits::{LimitKind, Limits};
 pub use outcome::{
     AgentAnswer, Failure, MESSAGE_MAX, NewArtifact, Outcome, REASONS_MAX, Report, Stats,

@@ -21,7 +21,8 @@ pub struct Limits {
     pub tables: usize,
     /// Linear memories.
     pub memories: usize,
-    /// Host objects the guest holds at once: streams, pollables, open files.
+    /// Host objects the guest holds at once: streams, pollables, open files. An object of `wasi:http` counts as four,
+    /// because it may hold 64 KiB of headers.
     pub resources: usize,
     /// Handles in the guest's own handle tables.
     pub handles: usize,
@@ -43,6 +44,18 @@ pub struct Limits {
     pub artifact_bytes: usize,
     /// Most artifacts.
     pub artifacts: usize,
+    /// Bytes that the guest may write to files, summed over the call whether or not they stay; making a file longer
+    /// counts what is added. The guest is told `insufficient-space`; it is not ended.
+    pub disk_bytes: u64,
+    /// Files, directories and symbolic links that the guest may make, summed over the call whether or not they stay.
+    /// The guest is told `quota`.
+    pub disk_files: u64,
+    /// Files, directories and listings of directories open at once, the granted directories themselves not counted.
+    /// The guest is told `quota`.
+    pub open_files: usize,
+    /// HTTP requests on their way at once, a response counting until its body is read or dropped. The guest is told
+    /// `connection-limit-reached`. How many bytes travel is the port's matter.
+    pub http: usize,
 }
 
 impl Limits {
@@ -77,6 +90,14 @@ impl Limits {
             output_bytes: 4 * MIB,
             artifact_bytes: 64 * MIB,
             artifacts: 64,
+            // Four times what it can hold in memory; a build that needs more is a command and not a guest.
+            disk_bytes: 256 << 20,
+            // A large unpacked source tree.
+            disk_files: 10_000,
+            // A process has 1,024 by default, and there may be many guests.
+            open_files: 64,
+            // What a browser opens to one host, and two more.
+            http: 8,
         }
     }
 
@@ -118,6 +139,10 @@ impl Limits {
             host_calls: 100_000,
             artifact_bytes: 0,
             artifacts: 0,
+            disk_bytes: 0,
+            disk_files: 0,
+            open_files: 0,
+            http: 0,
             ..Self::agent()
         }
     }

@@ -6,9 +6,10 @@ use crate::component::is_ours;
 use crate::iface;
 use crate::outcome::{MESSAGE_MAX, cut};
 use crate::state::{Misfit, State};
-use crate::{Component, Outcome};
+use crate::{Call, Component, Outcome, Turn};
 use sandgate_model::Role;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
@@ -16,27 +17,57 @@ use wasmtime::component::{InstancePre, Linker};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Set {
     /// `sandgate:plugin/artifacts`.
-    pub(crate) artifacts: bool,
+    artifacts: bool,
     /// `wasi:filesystem`.
-    pub(crate) files: bool,
+    files: bool,
+    /// `wasi:http/outgoing-handler`.
+    http: bool,
+    /// `sandgate:plugin/command`.
+    command: bool,
+    /// `sandgate:plugin/model`.
+    model: bool,
+    /// `sandgate:plugin/budget`.
+    budget: bool,
 }
 
 impl Set {
     /// What a role's call gets.
-    pub(crate) fn of(role: Role, files: bool) -> Self {
+    pub(crate) fn of(role: Role, call: &Call) -> Self {
+        let powers = &call.turn.powers;
         Self {
             artifacts: role != Role::Planner,
-            files,
+            files: !call.files.is_empty(),
+            http: powers.http.is_some(),
+            command: powers.command.is_some(),
+            model: powers.model.is_some(),
+            budget: powers.budget.is_some(),
         }
     }
 
     /// For asking a plugin what it is. Everything this host has can be imported, so that a plugin can be described
-    /// before anything is granted; but there is no directory and no artifact behind it.
+    /// before anything is granted; but there is no directory, no artifact and no port behind it, and every function
+    /// refuses.
     pub(crate) const DESCRIBE: Self = Self {
         artifacts: true,
         files: true,
+        http: true,
+        command: true,
+        model: true,
+        budget: true,
     };
+
+    /// Whether a turn has exactly the ports that this was linked for.
+    pub(crate) fn has_powers_of(self, turn: &Turn) -> bool {
+        let powers = &turn.powers;
+        self.http == powers.http.is_some()
+            && self.command == powers.command.is_some()
+            && self.model == powers.model.is_some()
+            && self.budget == powers.budget.is_some()
+    }
 }
+
+/// Links one interface.
+type Link = fn(&mut Linker<State>) -> wasmtime::Result<()>;
 
 /// A component linked against a set, with the places of its exports found.
 pub(crate) struct Prepared {
@@ -66,27 +97,43 @@ impl LinkError {
     }
 }
 
-/// The linkers of a process, one for each set.
-pub(crate) struct Linkers(Vec<(Set, Linker<State>)>);
+/// The linkers of a process, one for each set, made when it is first needed.
+pub(crate) struct Linkers {
+    engine: Engine,
+    made: Mutex<BTreeMap<Set, Arc<Linker<State>>>>,
+}
 
 impl Linkers {
-    pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Self> {
-        let mut all = Vec::new();
-        for artifacts in [false, true] {
-            for files in [false, true] {
-                let mut linker = Linker::new(engine);
-                iface::wasi::link(&mut linker)?;
-                iface::log::link(&mut linker)?;
-                if artifacts {
-                    iface::artifacts::link(&mut linker)?;
-                }
-                if files {
-                    iface::files::link(&mut linker)?;
-                }
-                all.push((Set { artifacts, files }, linker));
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self {
+            engine: engine.clone(),
+            made: Mutex::default(),
+        }
+    }
+
+    fn linker(&self, set: Set) -> wasmtime::Result<Arc<Linker<State>>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(linker) = made.get(&set) {
+            return Ok(Arc::clone(linker));
+        }
+        let mut linker = Linker::new(&self.engine);
+        iface::wasi::link(&mut linker)?;
+        iface::log::link(&mut linker)?;
+        for (wanted, link) in [
+            (set.artifacts, iface::artifacts::link as Link),
+            (set.files, iface::files::link),
+            (set.http, iface::http::link),
+            (set.command, iface::command::link),
+            (set.model, iface::model::link),
+            (set.budget, iface::budget::link),
+        ] {
+            if wanted {
+                link(&mut linker)?;
             }
         }
-        Ok(Self(all))
+        let linker = Arc::new(linker);
+        made.insert(set, Arc::clone(&linker));
+        Ok(linker)
     }
 
     /// Links a component, or says what it may not import.
@@ -110,12 +157,8 @@ impl Linkers {
     }
 
     fn link(&self, component: &Component, set: Set) -> wasmtime::Result<Prepared> {
-        let (_, linker) = self
-            .0
-            .iter()
-            .find(|(found, _)| *found == set)
-            .ok_or_else(|| wasmtime::format_err!("no linker for {set:?}"))?;
-        let pre = linker
+        let pre = self
+            .linker(set)?
             .instantiate_pre(component.code())
             .map_err(|error| error.context("an import differs from what this host offers"))?;
         fn shape(error: wasmtime::Error) -> wasmtime::Error {
@@ -160,6 +203,9 @@ const BASE: [&str; 18] = [
     "wasi:io/streams",
 ];
 
+/// Interfaces of `wasi:http` that a client needs.
+const HTTP: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
+
 /// Whether a set has an import; if not, what would allow it.
 fn allowed(import: &str, set: Set) -> Result<(), String> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
@@ -173,6 +219,13 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
     {
         return Ok(());
     }
+    let granted = |granted: bool, what: &str, line: &str| {
+        if granted {
+            Ok(())
+        } else {
+            Err(format!("grant {what}: `{line}` under [policy] in sandgate.toml"))
+        }
+    };
     if is_ours(import, "artifacts") {
         return if set.artifacts {
             Ok(())
@@ -181,19 +234,27 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
         };
     }
     if preview2 && interface.starts_with("wasi:filesystem/") {
-        return if set.files {
-            Ok(())
-        } else {
-            Err(
-                "grant a directory: `files = [{ host = \"notes\", guest = \"/notes\", mode = \"read\" }]` \
-                 under [policy] in sandgate.toml"
-                    .to_owned(),
-            )
-        };
+        let line = r#"files = [{ host = "notes", guest = "/notes", mode = "read" }]"#;
+        return granted(set.files, "a directory", line);
+    }
+    if preview2 && HTTP.contains(&interface) {
+        let line = r#"http = [{ allow = "https://api.example.com/v1/*", methods = ["GET"] }]"#;
+        return granted(set.http, "requests to a place", line);
+    }
+    if is_ours(import, "command") {
+        let line = r#"exec = [{ program = "cargo", args = ["test", "--workspace"] }]"#;
+        return granted(set.command, "a command", line);
+    }
+    if is_ours(import, "model") {
+        let line = r#"model = [{ provider = "local", models = ["*"] }]"#;
+        return granted(set.model, "a model", line);
+    }
+    if is_ours(import, "budget") {
+        return granted(set.budget, "charging the budget", "charge = true");
     }
     Err(match interface {
         name if name.starts_with("wasi:http/") => {
-            "outgoing HTTP is not available in this version".to_owned()
+            "plugins can send requests, not serve them".to_owned()
         }
         name if name.starts_with("wasi:sockets/") => {
             "sockets are never available to plugins".to_owned()
@@ -209,35 +270,62 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    const NONE: Set = Set {
+        artifacts: false,
+        files: false,
+        http: false,
+        command: false,
+        model: false,
+        budget: false,
+    };
+
+    fn check(import: &str, set: Set) -> String {
+        allowed(import, set).err().unwrap_or_default()
+    }
+
     #[test]
     fn only_what_is_granted() {
-        let none = Set {
-            artifacts: false,
-            files: false,
-        };
-        let all = Set::DESCRIBE;
-        let check = |import: &str, set: Set| allowed(import, set).err().unwrap_or_default();
         for import in [
             "wasi:io/streams@0.2.9",
             "wasi:cli/exit@0.2.0",
             "sandgate:plugin/log@0.1.0",
         ] {
-            assert_eq!(check(import, none), "", "{import}");
+            assert_eq!(check(import, NONE), "", "{import}");
         }
-        assert!(check("wasi:filesystem/types@0.2.9", none).contains("files = [{ host = "));
-        assert_eq!(check("wasi:filesystem/types@0.2.9", all), "");
-        assert!(check("sandgate:plugin/artifacts@0.1.0", none).contains("agents and gates"));
+        assert!(check("sandgate:plugin/artifacts@0.1.0", NONE).contains("agents and gates"));
         for import in [
             "wasi:sockets/tcp@0.2.9",
-            "wasi:http/outgoing-handler@0.2.9",
+            "wasi:http/incoming-handler@0.2.9",
+            "wasi:http/outgoing-handler@0.3.0",
             "wasi:cli/environment@0.3.0",
             "wasi:cli/environment",
             "wasi:io/streamsx@0.2.0",
             "sandgate:plugin/log@0.2.0",
-            "sandgate:plugin/command@0.1.0",
+            "sandgate:plugin/commands@0.1.0",
+            "sandgate:plugin/command@0.2.0",
             "env",
         ] {
-            assert_ne!(check(import, all), "", "{import}");
+            assert_ne!(check(import, Set::DESCRIBE), "", "{import}");
+        }
+    }
+
+    #[test]
+    fn each_grant_links_its_interface_and_no_other() {
+        let grants = [
+            ("wasi:filesystem/types@0.2.9", "files = [{ host = ", Set { files: true, ..NONE }),
+            ("wasi:http/outgoing-handler@0.2.9", "http = [{ allow = ", Set { http: true, ..NONE }),
+            ("sandgate:plugin/command@0.1.0", "exec = [{ program = ", Set { command: true, ..NONE }),
+            ("sandgate:plugin/model@0.1.0", "model = [{ provider = ", Set { model: true, ..NONE }),
+            ("sandgate:plugin/budget@0.1.0", "charge = true", Set { budget: true, ..NONE }),
+        ];
+        for (import, line, set) in grants {
+            let told = check(import, NONE);
+            assert!(told.contains(line) && told.contains("sandgate.toml"), "{told}");
+            assert_eq!(check(import, set), "");
+            assert_eq!(check(import, Set::DESCRIBE), "");
+            for (other, _, _) in grants.iter().filter(|(other, _, _)| *other != import) {
+                assert_ne!(check(other, set), "", "{import} gives {other}");
+            }
         }
     }
 }

@@ -97,6 +97,20 @@ pub struct Stats {
     pub log_bytes: usize,
     /// Lines and progress words that were dropped because a cap was reached.
     pub dropped_lines: u64,
+    /// Bytes that were written to files.
+    pub disk_bytes: u64,
+    /// Files, directories and symbolic links that were made.
+    pub disk_files: u64,
+    /// Most files open at once.
+    pub open_files_peak: usize,
+    /// HTTP requests that were handed to the port.
+    pub http_requests: u64,
+    /// Commands that were handed to the port.
+    pub commands: u64,
+    /// Texts that the port was asked to generate.
+    pub generations: u64,
+    /// Charges that were handed to the port.
+    pub charges: u64,
 }
 
 /// What an agent gave back.

@@ -14,7 +14,9 @@ use crate::iface::artifacts::Desk;
 use crate::link::Set;
 use crate::sandbox::Sandbox;
 use crate::state::Misfit;
-use crate::{Call, CancelToken, Component, Limits, NoSink, Outcome, Report, Stats, Subject, Turn};
+use crate::{
+    Call, CancelToken, Component, Limits, NoSink, Outcome, Powers, Report, Stats, Subject, Turn,
+};
 use sandgate_model::{Check, Description, DraftPlan, Packet, Role};
 use serde_json::Value;
 use std::convert::Infallible;
@@ -119,6 +121,7 @@ impl Sandbox {
                 limits: Limits::describe(),
                 cancel: CancelToken::new(),
                 sink: Arc::new(NoSink),
+                powers: Powers::default(),
             },
         };
         let (mut cell, deadline) = self.0.cell(&call, Set::DESCRIBE).await?;
@@ -154,7 +157,7 @@ impl Sandbox {
         again: bool,
     ) -> Report<DraftPlan> {
         let since = Instant::now();
-        let set = Set::of(Role::Planner, !call.files.is_empty());
+        let set = Set::of(Role::Planner, call);
         let (mut cell, deadline) = match self.0.cell(call, set).await {
             Ok(cell) => cell,
             Err(outcome) => return unstarted(outcome, since),
@@ -187,7 +190,7 @@ impl Sandbox {
     /// inconclusive.
     pub async fn check(&self, call: &Call, subject: Subject, config: &Value) -> Report<Vec<Check>> {
         let since = Instant::now();
-        let set = Set::of(Role::Gate, !call.files.is_empty());
+        let set = Set::of(Role::Gate, call);
         let (mut cell, deadline) = match self.0.cell(call, set).await {
             Ok(cell) => cell,
             Err(outcome) => return unstarted(outcome, since),

@@ -9,7 +9,7 @@ use crate::iface::files;
 use crate::limiter::TotalMemory;
 use crate::link::{Linkers, Set};
 use crate::state::{State, clamp};
-use crate::{Call, Outcome, Turn};
+use crate::{Call, Outcome, Turn, WorkerCommand};
 use sandgate_model::{Description, Digest};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +33,9 @@ pub struct SandboxConfig {
     pub max_memory: usize,
     /// Most bytes of linear memory and artifacts of all guests together.
     pub total_memory: usize,
+    /// The process that compiles components, so that one made to exhaust the compiler harms nothing else. `None`:
+    /// compiling happens in a thread of this process, where its memory is not bounded.
+    pub compile_worker: Option<WorkerCommand>,
 }
 
 impl Default for SandboxConfig {
@@ -45,6 +48,7 @@ impl Default for SandboxConfig {
             max_memory: 256 << 20,
             // 32 agents that use all they may; 1,600 std guests that use what they start with.
             total_memory: 2 << 30,
+            compile_worker: None,
         }
     }
 }
@@ -111,8 +115,12 @@ impl Sandbox {
         let built = engine::build(config).map_err(failed)?;
         engine::tick(&built.engine).map_err(SetupError::Ticker)?;
         Ok(Self(Arc::new(Inner {
-            linkers: Linkers::new(&built.engine).map_err(failed)?,
-            compiler: Compiler::new(built.engine.clone(), cache),
+            linkers: Linkers::new(&built.engine),
+            compiler: Compiler::new(
+                built.engine.clone(),
+                cache,
+                config.compile_worker.clone(),
+            ),
             engine: built.engine,
             pooled: built.pooled,
             total: Arc::new(TotalMemory::new(config.total_memory)),
@@ -204,7 +212,8 @@ impl Inner {
         };
         let turn = self.clamped(&call.turn);
         let deadline = Instant::now() + turn.limits.deadline;
-        let state = State::new(&turn, Arc::clone(&self.total), wasi, deadline);
+        let total = Arc::clone(&self.total);
+        let state = State::new(&turn, total, wasi, &call.files, deadline);
         Ok((
             Cell::new(&self.engine, state, prepared, slot, &turn),
             deadline,

@@ -21,6 +21,8 @@ use wasmtime::component::ResourceAny;
 /// runs then.
 pub struct LiveSession {
     sandbox: Arc<Inner>,
+    /// What it was linked with.
+    linked: Set,
     /// Taken while a task runs, and put back only if the guest gave control back by itself. A caller that drops the
     /// future of [`LiveSession::run`] therefore ends the session too.
     live: Option<Live>,
@@ -36,7 +38,7 @@ impl Sandbox {
     /// One task in a fresh instance: opens a session, runs the task, drops everything.
     pub async fn run(&self, call: &Call, config: &Value, task: TaskRequest) -> Report<AgentAnswer> {
         let since = Instant::now();
-        let set = Set::of(Role::Agent, !call.files.is_empty());
+        let set = Set::of(Role::Agent, call);
         let (mut cell, deadline) = match self.0.cell(call, set).await {
             Ok(cell) => cell,
             Err(outcome) => return unstarted(outcome, since),
@@ -69,7 +71,7 @@ impl Sandbox {
     /// Opens a session that stays. It holds a place of the sandbox until it is dropped.
     pub async fn open(&self, call: &Call, config: &Value) -> Report<LiveSession> {
         let since = Instant::now();
-        let set = Set::of(Role::Agent, !call.files.is_empty());
+        let set = Set::of(Role::Agent, call);
         let (mut cell, deadline) = match self.0.cell(call, set).await {
             Ok(cell) => cell,
             Err(outcome) => return unstarted(outcome, since),
@@ -88,6 +90,7 @@ impl Sandbox {
         Report {
             outcome: outcome.map(|(guest, session)| LiveSession {
                 sandbox: Arc::clone(&self.0),
+                linked: set,
                 live: Some(Live {
                     cell,
                     guest,
@@ -106,9 +109,15 @@ impl LiveSession {
         self.live.is_some()
     }
 
-    /// Runs a task in it. Limits, cancellation and sink are this task's; directories are those it was opened with.
+    /// Runs a task in it. Limits, cancellation, sink and ports are this task's; directories are those it was opened
+    /// with. The ports have to be of the kinds it was opened with: with others nothing runs, and the session stays.
+    /// Ports are gone from it when this returns, with what they were still doing.
     pub async fn run(&mut self, turn: &Turn, task: TaskRequest) -> Report<AgentAnswer> {
         let since = Instant::now();
+        if !self.linked.has_powers_of(turn) {
+            let message = "the session was opened with other capabilities; open another one".to_owned();
+            return unstarted(Outcome::Host { message }, since);
+        }
         let Some(mut live) = self.live.take() else {
             let message = "the session is gone; open another one".to_owned();
             return unstarted(Outcome::Host { message }, since);

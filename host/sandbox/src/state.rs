@@ -2,14 +2,18 @@
 
 use crate::iface::artifacts::Desk;
 use crate::iface::clock::Millisecond;
+use crate::iface::files::Files;
+use crate::iface::http::Http;
+use crate::iface::model;
 use crate::limiter::{Limiter, TotalMemory};
 use crate::stdio::Stdio;
 use crate::words::{Output, Words};
-use crate::{Limits, Stats, Turn};
+use crate::{Limits, Powers, Preopen, Stats, Turn};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 /// Most random bytes in one call of the guest. Keys and seeds take a hundred; wasmtime's default is 64 MiB.
 const RANDOM_MAX: u64 = 64 << 10;
@@ -37,6 +41,14 @@ impl Misfit {
     }
 }
 
+/// How often the ports were used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) commands: u64,
+    pub(crate) generations: u64,
+    pub(crate) charges: u64,
+}
+
 /// The data of a store.
 pub(crate) struct State {
     /// `None` until the guest calls WASI: most calls of small guests never do, and making it costs as much as a
@@ -46,44 +58,77 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) words: Words,
     pub(crate) desk: Desk,
+    /// The ports of the turn; none between turns.
+    pub(crate) powers: Powers,
+    pub(crate) used: Used,
+    pub(crate) files: Arc<Files>,
+    http: Http,
     host_calls: u64,
     host_calls_max: u64,
     deadline: Instant,
 }
 
 impl State {
-    /// For a new store. `wasi` is given when it holds directories.
+    /// For a new store. `wasi` is given when it holds directories, which are `files`.
     pub(crate) fn new(
         turn: &Turn,
         total: Arc<TotalMemory>,
         wasi: Option<WasiCtxBuilder>,
+        files: &[Preopen],
         deadline: Instant,
     ) -> Self {
         let limits = &turn.limits;
         let words = Words::new(Arc::clone(&turn.sink), limits);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
+        let files = Files::new(files);
+        files.quota().reset(limits);
         Self {
             wasi: wasi.map(|builder| finish(builder, &words)),
             table,
             limiter: Limiter::new(total, limits.clone()),
             words,
             desk: Desk::closed(),
+            powers: turn.powers.clone(),
+            used: Used::default(),
+            files,
+            http: Http::new(turn.powers.http.clone(), limits),
             host_calls: 0,
             host_calls_max: limits.host_calls,
             deadline,
         }
     }
 
-    /// For the next use of a live session: counters anew, memory as it is.
+    /// For the next use of a live session: counters and ports anew, memory as it is.
     pub(crate) fn renew(&mut self, turn: &Turn, deadline: Instant) {
         let limits = &turn.limits;
         self.words.reset(Arc::clone(&turn.sink), limits);
         self.table.set_max_capacity(limits.resources);
         self.limiter.set_limits(limits.clone());
+        self.powers = turn.powers.clone();
+        self.used = Used::default();
+        self.files.quota().reset(limits);
+        self.http.renew(turn.powers.http.clone(), limits);
         self.host_calls = 0;
         self.host_calls_max = limits.host_calls;
         self.deadline = deadline;
+    }
+
+    /// Takes away what the turn could do outside and ends what is still going on there. What the guest holds of it
+    /// stays as a handle to something that is over.
+    pub(crate) fn disarm(&mut self) {
+        self.powers = Powers::default();
+        self.http.end_all(&mut self.table);
+        model::end_all(&mut self.table);
+    }
+
+    /// The host objects that the guest holds.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+
+    pub(crate) fn http_view(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(&mut self.table)
     }
 
     /// Counts a host call. Every host function comes here first, because it is how it gets at its state.
@@ -112,12 +157,20 @@ impl State {
     /// What the call has cost so far.
     pub(crate) fn stats(&self, since: Instant) -> Stats {
         let (log_bytes, dropped_lines) = self.words.counts();
+        let (disk_bytes, disk_files, open_files_peak) = self.files.quota().used();
         Stats {
             wall: since.elapsed(),
             memory_peak: self.limiter.memory_peak(),
             host_calls: self.host_calls,
             log_bytes,
             dropped_lines,
+            disk_bytes,
+            disk_files,
+            open_files_peak,
+            http_requests: self.http.sent(),
+            commands: self.used.commands,
+            generations: self.used.generations,
+            charges: self.used.charges,
         }
     }
 

@@ -10,8 +10,9 @@ use wasmtime::component::Component;
     reason = "deserializing is as dangerous as running the bytes natively"
 )]
 pub(crate) fn deserialize(engine: &Engine, code: &Marked) -> wasmtime::Result<Component> {
-    // SAFETY: `Marked` is made only by `Cache::read`, after it checked the keyed hash that `Cache::write` put there:
-    // these are bytes that `Component::serialize` gave to a host with the same private key, unchanged. wasmtime
-    // itself checks that version and settings are the same.
+    // SAFETY: `Marked` is made by `Cache::read`, after it checked the keyed hash that `Cache::write` put there: these
+    // are bytes that wasmtime gave to a host with the same private key, unchanged. Or by `Marked::from_worker`, from
+    // `Compiled`, which only `compile::worker` makes of what wasmtime gave to a process that it started itself.
+    // wasmtime itself checks that version and settings are the same.
     unsafe { Component::deserialize(engine, code.bytes()) }
 }

@@ -39,3 +39,17 @@ pub fn hostile_gate() -> &'static [u8] {
 pub fn hostile_describer() -> &'static [u8] {
     include_bytes!(env!("HOSTILE_DESCRIBER"))
 }
+
+/// An agent that calls `wasi:filesystem` with any path and flag, as its input says; the verbs are in
+/// `tests/guests/path-agent/src/steps.rs`.
+#[must_use]
+pub fn path_agent() -> &'static [u8] {
+    include_bytes!(env!("PATH_AGENT"))
+}
+
+/// An agent that imports and uses every capability but files, as its input says; the verbs are in
+/// `tests/guests/power-agent/src/steps.rs`.
+#[must_use]
+pub fn power_agent() -> &'static [u8] {
+    include_bytes!(env!("POWER_AGENT"))
+}

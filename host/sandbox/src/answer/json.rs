@@ -14,13 +14,13 @@ const DEPTH_MAX: usize = 64;
 pub(super) const VALUES_MAX: usize = 250_000;
 
 /// What may still be read in this answer.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     bytes_max: usize,
     values_left: Cell<usize>,
 }
 
 impl Reader {
-    pub(super) fn new(bytes_max: usize, values: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize, values: usize) -> Self {
         Self {
             bytes_max,
             values_left: Cell::new(values),
@@ -31,7 +31,7 @@ impl Reader {
     ///
     /// # Errors
     /// What is wrong with it, with line and column.
-    pub(super) fn read(&self, text: &str) -> Result<Value, String> {
+    pub(crate) fn read(&self, text: &str) -> Result<Value, String> {
         if text.len() > self.bytes_max {
             return Err(format!(
                 "it has {} bytes, and {} is the most",

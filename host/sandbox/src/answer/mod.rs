@@ -10,6 +10,7 @@ mod plan;
 pub(crate) use agent::agent;
 pub(crate) use describe::describe;
 pub(crate) use gate::checks;
+pub(crate) use json::Reader;
 pub(crate) use plan::plan;
 
 use crate::outcome::{REASONS_MAX, cut};

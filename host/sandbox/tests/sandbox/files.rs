@@ -18,6 +18,7 @@ fn granted(path: &Path, write: bool) -> Call {
         dir: Arc::new(Dir::open_ambient_dir(path, ambient_authority()).unwrap()),
         guest: "/notes".to_owned(),
         write,
+        protect: false,
     });
     call
 }

@@ -24,11 +24,11 @@ async fn check(bytes: &[u8]) -> Outcome<Vec<sandgate_model::Check>> {
 async fn an_import_that_is_not_granted_is_refused_by_name() {
     for (interface, words) in [
         ("wasi:sockets/tcp@0.2.6", "never available"),
-        ("wasi:http/outgoing-handler@0.2.6", "HTTP is not available"),
-        (
-            "sandgate:plugin/command@0.1.0",
-            "not available in this version",
-        ),
+        ("wasi:http/incoming-handler@0.2.6", "not serve them"),
+        ("wasi:http/outgoing-handler@0.2.6", "http = [{ allow = "),
+        ("sandgate:plugin/command@0.1.0", "exec = [{ program = "),
+        ("sandgate:plugin/model@0.1.0", "model = [{ provider = "),
+        ("sandgate:plugin/budget@0.1.0", "charge = true"),
         ("acme:own/thing@1.0.0", "not available in this version"),
         ("wasi:filesystem/types@0.2.6", "files = [{ host = \"notes\""),
         ("wasi:cli/environment@0.3.0", "WASI 0.2"),

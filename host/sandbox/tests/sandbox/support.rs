@@ -3,7 +3,7 @@
 use sandgate_model::ArtifactName;
 use sandgate_sandbox::{
     AgentAnswer, ArtifactSource, Call, CancelToken, Component, Limits, LogLine, NoArtifacts,
-    Outcome, Progress, ReadableArtifact, Report, Sandbox, SandboxConfig, Sink, TaskRequest, Turn,
+    Outcome, Powers, Progress, ReadableArtifact, Report, Sandbox, SandboxConfig, Sink, TaskRequest, Turn,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -93,6 +93,7 @@ pub(crate) struct Try {
     pub(crate) kept: Arc<Kept>,
     pub(crate) produces: Vec<ArtifactName>,
     pub(crate) shelf: Option<Arc<Shelf>>,
+    pub(crate) powers: Powers,
 }
 
 impl Try {
@@ -109,6 +110,7 @@ impl Try {
             kept: Arc::default(),
             produces: Vec::new(),
             shelf: None,
+            powers: Powers::default(),
         }
     }
 
@@ -140,6 +142,7 @@ impl Try {
             limits: self.limits.clone(),
             cancel: self.cancel.clone(),
             sink: Arc::clone(&self.kept) as Arc<dyn Sink>,
+            powers: self.powers.clone(),
         }
     }
 

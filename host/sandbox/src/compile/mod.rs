@@ -1,8 +1,15 @@
-//! From bytes to code: compiled once, kept in the cache, loaded from there. Bounded in size, time and number at
-//! once. Compiling happens in a thread of this process: a component that makes the compiler take gigabytes is not
-//! stopped by this (see ADR 3).
+//! From bytes to code: compiled once, kept in the cache, loaded from there. Bounded in size, time and number at once;
+//! in a process of its own also in memory. Without a worker it happens in a thread of this process, which a component
+//! that makes the compiler take gigabytes takes along.
 
-use crate::cache::Cache;
+mod child;
+mod worker;
+
+pub use child::compile_worker_main;
+pub use worker::WorkerCommand;
+pub(crate) use worker::Compiled;
+
+use crate::cache::{Cache, Marked};
 use crate::component::{LoadError, check_header};
 use crate::outcome::{MESSAGE_MAX, cut};
 use crate::unsafe_load::deserialize;
@@ -23,7 +30,14 @@ const AT_ONCE: usize = 4;
 /// Stack of a compiling thread: deep nesting in a module becomes recursion in the compiler.
 const STACK: usize = 16 << 20;
 
-/// Places for compiling threads.
+/// Hash of everything that makes code of one engine useless to another.
+fn settings_of(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Places for compiling threads and processes.
 #[derive(Default)]
 struct Places {
     taken: Mutex<usize>,
@@ -44,19 +58,19 @@ impl Drop for Place {
 pub(crate) struct Compiler {
     engine: Engine,
     cache: Option<Cache>,
+    worker: Option<WorkerCommand>,
     /// Hash of everything that makes code of one engine useless to another.
     settings: u64,
     places: Arc<Places>,
 }
 
 impl Compiler {
-    pub(crate) fn new(engine: Engine, cache: Option<Cache>) -> Self {
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
+    pub(crate) fn new(engine: Engine, cache: Option<Cache>, worker: Option<WorkerCommand>) -> Self {
         Self {
+            settings: settings_of(&engine),
             engine,
             cache,
-            settings: hasher.finish(),
+            worker,
             places: Arc::default(),
         }
     }
@@ -79,26 +93,41 @@ impl Compiler {
         {
             return Ok((component, true));
         }
-        let component = self.compile(bytes)?;
-        if let Some(cache) = &self.cache
-            && let Ok(code) = component.serialize()
-        {
-            // A full disk costs the next start some time, and nothing else.
-            drop(cache.write(&name, &code));
-        }
+        // A full disk costs the next start some time, and nothing else.
+        let keep = |code: &[u8]| {
+            if let Some(cache) = &self.cache {
+                drop(cache.write(&name, code));
+            }
+        };
+        let component = if let Some(worker) = &self.worker {
+            let code = self.compile_apart(worker, bytes)?;
+            keep(code.bytes());
+            let code = Marked::from_worker(code);
+            // The code is ours; what does not fit is the component: more memory than the pool has, say.
+            deserialize(&self.engine, &code).map_err(|error| LoadError::Invalid {
+                reason: cut(format!("{error:#}"), MESSAGE_MAX),
+            })?
+        } else {
+            let component = self.compile_here(bytes)?;
+            if let Ok(code) = component.serialize() {
+                keep(&code);
+            }
+            component
+        };
         Ok((component, false))
     }
 
-    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+    fn compile_apart(&self, worker: &WorkerCommand, bytes: &[u8]) -> Result<Compiled, LoadError> {
+        let _place = self.place().ok_or_else(worker::busy)?;
+        worker::compile(worker, self.settings, bytes)
+    }
+
+    fn compile_here(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let too_long = || LoadError::CompileTime {
             seconds: TIME_MAX.as_secs(),
         };
         let host = |reason: String| LoadError::Host { reason };
-        let place = self.place().ok_or_else(|| {
-            host(format!(
-                "{AT_ONCE} other components are still being compiled"
-            ))
-        })?;
+        let place = self.place().ok_or_else(worker::busy)?;
         let (give, take) = sync_channel(1);
         let engine = self.engine.clone();
         let bytes = bytes.to_vec();

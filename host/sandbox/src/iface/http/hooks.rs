@@ -1,0 +1,250 @@
+//! Between wasmtime-wasi-http and the port: what guests may not set, how many requests at once, and errors in the words
+//! of `wasi:http`.
+
+use crate::outcome::{MESSAGE_MAX, cut};
+use crate::power::{HttpBody, HttpFailure, HttpPort, HttpTimes};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, Response, header};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
+};
+
+/// Bytes that a guest may put into a request's body at once. Two such pieces wait for the port, for each body.
+const CHUNK: usize = 16 << 10;
+
+/// Bytes of a response's headers; the port has a cap of its own, this one is for ports that forget.
+const HEADERS_MAX: usize = 64 << 10;
+
+/// Headers that are the connection's business, beside those that WASI forbids: how a message is framed and whether it is
+/// sent at all is decided in one place, and that is not the guest.
+const FRAMING: [HeaderName; 3] = [header::TE, header::TRAILER, header::EXPECT];
+
+fn is_forbidden(name: &HeaderName) -> bool {
+    DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        || FRAMING.contains(name)
+        || name.as_str().starts_with("proxy-")
+}
+
+/// A response's body that can be taken away.
+type Held = Mutex<Option<HttpBody>>;
+
+/// What one turn sends.
+pub(super) struct Hooks {
+    port: Option<Arc<dyn HttpPort>>,
+    at_once: usize,
+    on_the_way: Arc<AtomicUsize>,
+    sent: u64,
+    bodies: Arc<Mutex<Vec<Weak<Held>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hooks {
+    pub(super) fn new(port: Option<Arc<dyn HttpPort>>, at_once: usize) -> Self {
+        Self {
+            port,
+            at_once,
+            on_the_way: Arc::default(),
+            sent: 0,
+            bodies: Arc::default(),
+        }
+    }
+
+    /// Takes the port and every body away.
+    pub(super) fn end(&mut self) {
+        self.port = None;
+        for body in lock(&self.bodies).drain(..) {
+            if let Some(body) = body.upgrade() {
+                *lock(&body) = None;
+            }
+        }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+}
+
+/// A request on its way, until its response's body is gone.
+struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+type Sent = Result<
+    (
+        Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
+
+impl WasiHttpHooks for Hooks {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(is_forbidden)
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_read: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let Some(port) = self.port.clone() else {
+            return refused(Error::HttpRequestDenied);
+        };
+        if self.on_the_way.load(Ordering::Relaxed) >= self.at_once {
+            return refused(Error::ConnectionLimitReached);
+        }
+        self.on_the_way.fetch_add(1, Ordering::Relaxed);
+        self.sent += 1;
+        let slot = Slot(Arc::clone(&self.on_the_way));
+        let bodies = Arc::clone(&self.bodies);
+        let times = options.map_or_else(HttpTimes::default, |options| HttpTimes {
+            connect: options.connect_timeout,
+            first_byte: options.first_byte_timeout,
+            between_bytes: options.between_bytes_timeout,
+        });
+        let request = request.map(|body| body.map_err(request_broke).boxed_unsync());
+        Box::new(async move {
+            let response = port
+                .send(request, times)
+                .await
+                .map_err(|failure| error(failure, Stage::Response))?;
+            let (parts, body) = response.into_parts();
+            if size(&parts.headers) > HEADERS_MAX {
+                return Err(Error::HttpResponseHeaderSectionSize(Some(HEADERS_MAX as u32)));
+            }
+            let held = Arc::new(Mutex::new(Some(body)));
+            let mut bodies = lock(&bodies);
+            bodies.retain(|body| body.strong_count() > 0);
+            bodies.push(Arc::downgrade(&held));
+            drop(bodies);
+            let body = Leashed { held, _slot: slot }.boxed_unsync();
+            let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> =
+                Box::new(async { Ok(()) });
+            Ok((Response::from_parts(parts, body), nothing))
+        })
+    }
+}
+
+fn refused(error: Error) -> Box<dyn Future<Output = Sent> + Send> {
+    Box::new(async { Err(error) })
+}
+
+fn size(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
+}
+
+/// The guest gave up on its own body.
+fn request_broke(error: Error) -> HttpFailure {
+    HttpFailure::Protocol(cut(format!("the request's body broke off: {error}"), MESSAGE_MAX))
+}
+
+/// Where something went wrong.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Until the headers of the response.
+    Response,
+    /// In its body.
+    Body,
+}
+
+/// A failure in the words of `wasi:http`. Reasons go along where a case has room for them; all of them reach the
+/// operator through the port.
+fn error(failure: HttpFailure, stage: Stage) -> Error {
+    match (failure, stage) {
+        (HttpFailure::Denied(_), _) => Error::HttpRequestDenied,
+        (HttpFailure::Resolve(why), _) => Error::DnsError {
+            rcode: Some(cut(why, MESSAGE_MAX)),
+            info_code: None,
+        },
+        (HttpFailure::Connect(_), _) => Error::ConnectionRefused,
+        (HttpFailure::Timeout(_), Stage::Response) => Error::HttpResponseTimeout,
+        (HttpFailure::Timeout(_), Stage::Body) => Error::ConnectionReadTimeout,
+        (HttpFailure::TooLarge(_), Stage::Response) => Error::HttpResponseHeaderSectionSize(None),
+        (HttpFailure::TooLarge(_), Stage::Body) => Error::HttpResponseBodySize(None),
+        (HttpFailure::Protocol(_), Stage::Response) => Error::HttpProtocolError,
+        (HttpFailure::Protocol(_), Stage::Body) => Error::HttpResponseIncomplete,
+        (HttpFailure::Host(why), _) => Error::InternalError(Some(cut(why, MESSAGE_MAX))),
+    }
+}
+
+/// A response's body that ends when its turn does.
+struct Leashed {
+    held: Arc<Held>,
+    _slot: Slot,
+}
+
+impl Body for Leashed {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut *lock(&self.held) {
+            Some(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|failure| error(failure, Stage::Body)),
+            None => Poll::Ready(Some(Err(Error::ConnectionTerminated))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        lock(&self.held).as_ref().is_some_and(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        lock(&self.held)
+            .as_ref()
+            .map(Body::size_hint)
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_do_not_frame_messages() {
+        for name in [
+            "host",
+            "connection",
+            "transfer-encoding",
+            "upgrade",
+            "te",
+            "trailer",
+            "expect",
+            "proxy-authorization",
+            "proxy-anything",
+            "keep-alive",
+        ] {
+            assert!(is_forbidden(&HeaderName::from_static(name)), "{name}");
+        }
+        for name in ["accept", "content-type", "authorization", "x-proxy", "cookie"] {
+            assert!(!is_forbidden(&HeaderName::from_static(name)), "{name}");
+        }
+    }
+}
