@@ -10,15 +10,12 @@ mod pattern;
 mod permit;
 mod target;
 
-/// How many cases a property tries; `SANDGATE_CASES` raises it for long nights.
+/// How many cases a property tries; `PROPTEST_CASES` raises it for long nights.
 fn cases(normal: u32) -> proptest::test_runner::Config {
-    let factor = std::env::var("SANDGATE_CASES")
-        .ok()
-        .and_then(|f| f.parse().ok())
-        .unwrap_or(1);
+    let asked = proptest::test_runner::Config::default();
     proptest::test_runner::Config {
-        cases: normal.saturating_mul(factor),
+        cases: asked.cases.max(normal),
         failure_persistence: None,
-        ..Default::default()
+        ..asked
     }
 }

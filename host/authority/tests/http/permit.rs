@@ -29,7 +29,7 @@ fn authority(http: Vec<HttpGrant>, http_denied: Vec<HttpGrant>) -> HttpAuthority
 }
 
 fn target(url: &str) -> Target {
-    Target::parse(url).unwrap_or_else(|e| panic!("{url}: {e}"))
+    Target::parse(url).unwrap()
 }
 
 const ORIGINS: &[&str] = &[
