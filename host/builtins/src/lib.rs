@@ -31,6 +31,12 @@ macro_rules! builtin {
 
 static BUILTINS: &[Builtin] = &[
     builtin!(
+        "agent-command",
+        "agent",
+        "agent-command",
+        "runs one allowed command and hands on what it wrote, as text, JSON or an artifact"
+    ),
+    builtin!(
         "agent-communication",
         "agent",
         "agent-communication",
@@ -59,6 +65,12 @@ static BUILTINS: &[Builtin] = &[
         "gate",
         "gate-artifact",
         "checks that artifacts exist, with size, media type and digest"
+    ),
+    builtin!(
+        "command",
+        "gate",
+        "gate-command",
+        "runs a project check such as tests and reads its exit code and results"
     ),
     builtin!(
         "json-schema",

@@ -92,12 +92,24 @@ fn none_imports_more_than_it_uses() {
                 "sandgate:plugin/progress",
                 "sandgate:plugin/types",
             ],
+            "agent-command" => &[
+                "sandgate:plugin/artifacts",
+                "sandgate:plugin/command",
+                "sandgate:plugin/types",
+            ],
+            "command" => &[
+                "sandgate:plugin/command",
+                "sandgate:plugin/types",
+                "wasi:filesystem/preopens",
+                "wasi:filesystem/types",
+            ],
             "agent-research" => &[
                 "sandgate:plugin/artifacts",
                 "sandgate:plugin/types",
                 "wasi:filesystem/preopens",
                 "wasi:filesystem/types",
             ],
+            // The rest reads and writes artifacts and can reach nothing else: no `command`, `model`, `budget`, no HTTP.
             _ => &["sandgate:plugin/artifacts", "sandgate:plugin/types"],
         };
         let (mut imports, _) = interfaces(builtin.bytes);

@@ -151,7 +151,9 @@ fn check_line(check: Check) -> gate::exports::sandgate::plugin::checking::CheckL
             Verdict::NeedsHuman => wit::Verdict::NeedsHuman,
         },
         message: check.message,
-        duration_ms: None,
+        duration_ms: check
+            .took
+            .map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
     }
 }
 

@@ -5,6 +5,7 @@ mod limit;
 mod loose;
 mod row;
 mod rows;
+mod terminal;
 mod words;
 
 pub use finding::{Finding, Research, Searched, Skipped, Source};
@@ -12,4 +13,5 @@ pub use limit::{Limit, Op, find_limits, is_price, labelled, number, without_limi
 pub use loose::{loose, shorten, show};
 pub use row::Row;
 pub use rows::{TableError, column, csv_rows, field_tokens, flatten, json_rows, typed};
+pub use terminal::{cut, last_lines, plain};
 pub use words::{is_stop, stem, terms, tokens};

@@ -3,6 +3,7 @@
 use crate::{Config, Description, PluginError, Result};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::time::Duration;
 
 /// Verifies.
 pub trait Gate: Sized + 'static {
@@ -38,6 +39,8 @@ pub struct Check {
     pub verdict: Verdict,
     /// Why, for a person.
     pub message: String,
+    /// How long it took, where that is known; the host believes up to a year.
+    pub took: Option<Duration>,
 }
 
 impl Check {
@@ -48,7 +51,15 @@ impl Check {
             name: name.into(),
             verdict,
             message: message.into(),
+            took: None,
         }
+    }
+
+    /// Says how long it took.
+    #[must_use]
+    pub fn took(mut self, time: Duration) -> Self {
+        self.took = Some(time);
+        self
     }
 
     /// It holds.
