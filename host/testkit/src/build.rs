@@ -221,6 +221,13 @@ impl TaskBuilder {
         self
     }
 
+    /// Most tokens of an attempt.
+    #[must_use]
+    pub fn tokens(mut self, tokens: u64) -> Self {
+        self.0.limits.tokens = Some(tokens);
+        self
+    }
+
     /// May run again although an attempt's end is unknown.
     #[must_use]
     pub fn repeatable(mut self) -> Self {

@@ -1,14 +1,14 @@
 //! Generated plans: graphs of up to 40 tasks in which plan order and order of dependencies have nothing to do with
 //! each other, with everything in them that the engine knows. They shrink towards few tasks without frills.
 
-use crate::build::{TaskBuilder, gate};
+use crate::build::{TaskBuilder, gate, model};
 use proptest::{
     prelude::*,
     sample::Index,
     strategy::ValueTree,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
-use sandgate_model::{Millis, OnFailure, Plan};
+use sandgate_model::{Millis, OnFailure, OverBudget, Plan, RunBudget};
 use std::sync::Arc;
 
 #[derive(Clone, Debug)]
@@ -27,6 +27,16 @@ struct RawTask {
     session: Option<bool>,
     writes: bool,
     repeatable: bool,
+    money: Money,
+}
+
+/// What a task may spend.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Money {
+    model: bool,
+    charges: bool,
+    budget: Option<u64>,
+    tokens: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -51,6 +61,47 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
+fn money() -> impl Strategy<Value = Money> {
+    let nothing = Money {
+        model: false,
+        charges: false,
+        budget: None,
+        tokens: None,
+    };
+    let some = (
+        any::<bool>(),
+        sometimes(0.3),
+        prop::option::weighted(0.4, 0u64..1500),
+        prop::option::weighted(0.2, 0u64..400),
+    );
+    let some = some.prop_map(|(model, charges, budget, tokens)| Money {
+        model,
+        charges,
+        budget,
+        tokens,
+    });
+    prop_oneof![1 => Just(nothing), 1 => some]
+}
+
+/// What a run may cost: often nothing is said, and then again far too little.
+fn run_budget() -> impl Strategy<Value = Option<RunBudget>> {
+    let budget = (
+        prop_oneof![1 => 0u64..100, 3 => 0u64..6000],
+        prop::option::weighted(0.4, 0u64..8000),
+        sometimes(0.25),
+    );
+    let budget = budget.prop_map(|(limit, tokens, ask)| RunBudget {
+        limit,
+        tokens,
+        over: if ask {
+            OverBudget::Ask
+        } else {
+            OverBudget::Refuse
+        },
+    });
+    prop::option::weighted(0.5, budget)
+}
+
 fn raw_task() -> impl Strategy<Value = RawTask> {
     let graph = (
         any::<u16>(),
@@ -71,8 +122,13 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
         sometimes(0.25),
         any::<bool>(),
     );
-    (graph, run, order).prop_map(
-        |((rank, needs, consumes, produces), (kind, when, for_each, attempts, backoff), order)| {
+    (graph, run, order, money()).prop_map(
+        |(
+            (rank, needs, consumes, produces),
+            (kind, when, for_each, attempts, backoff),
+            order,
+            money,
+        )| {
             let (priority, session, writes, repeatable) = order;
             RawTask {
                 rank,
@@ -88,6 +144,7 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
                 session,
                 writes,
                 repeatable,
+                money,
             }
         },
     )
@@ -97,30 +154,40 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
 pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
     let size = prop_oneof![2 => 0usize..8, 4 => 6usize..20, 3 => 20usize..41];
     let tasks = size.prop_flat_map(|n| prop::collection::vec(raw_task(), n));
-    let gates = prop::collection::vec(0u32..3, 0..4);
+    let gates = prop::collection::vec((0u32..3, sometimes(0.4)), 0..4);
     let rest = (
         1u32..7,
         sometimes(0.3),
         prop::option::weighted(0.1, 1000u64..60_000),
         sometimes(0.03),
+        run_budget(),
     );
-    (tasks, gates, rest).prop_map(|(raw, tiers, (concurrency, stop, timeout, review))| {
-        let mut plan = Plan::clone(&crate::PlanBuilder::new().concurrency(concurrency).build());
-        plan.tasks = (0..raw.len()).map(|at| task(&raw, at).build()).collect();
-        plan.gates = tiers
-            .iter()
-            .enumerate()
-            .map(|(i, tier)| gate(&format!("g{i}"), *tier))
-            .collect();
-        plan.on_failure = if stop {
-            OnFailure::Stop
-        } else {
-            OnFailure::Continue
-        };
-        plan.timeout = timeout.map(Millis);
-        plan.review = review;
-        Arc::new(plan)
-    })
+    (tasks, gates, rest).prop_map(
+        |(raw, tiers, (concurrency, stop, timeout, review, budget))| {
+            let mut plan = Plan::clone(&crate::PlanBuilder::new().concurrency(concurrency).build());
+            plan.tasks = (0..raw.len()).map(|at| task(&raw, at).build()).collect();
+            plan.gates = tiers
+                .iter()
+                .enumerate()
+                .map(|(i, (tier, spends))| {
+                    let mut gate = gate(&format!("g{i}"), *tier);
+                    if *spends {
+                        gate.grants.model = model();
+                    }
+                    gate
+                })
+                .collect();
+            plan.on_failure = if stop {
+                OnFailure::Stop
+            } else {
+                OnFailure::Continue
+            };
+            plan.timeout = timeout.map(Millis);
+            plan.review = review;
+            plan.budget = budget;
+            Arc::new(plan)
+        },
+    )
 }
 
 /// The plan that this seed names.
@@ -181,6 +248,18 @@ fn task(raw: &[RawTask], at: usize) -> TaskBuilder {
     }
     if own.repeatable {
         task = task.repeatable();
+    }
+    if own.money.model {
+        task = task.model();
+    }
+    if own.money.charges {
+        task = task.charges();
+    }
+    if let Some(budget) = own.money.budget {
+        task = task.budget(budget);
+    }
+    if let Some(tokens) = own.money.tokens {
+        task = task.tokens(tokens);
     }
     match own.kind {
         Kind::Agent => task,

@@ -66,16 +66,29 @@ fn every_promise_holds_in_every_world() {
     let sum = |of: fn(&Tally) -> usize| all.iter().map(of).sum::<usize>();
     let states: BTreeSet<_> = all.iter().filter_map(|tally| tally.state).collect();
     println!(
-        "{} worlds: {} events, {} refused, {} crashes, {} retries, ends {states:?}",
+        "{} worlds: {} events, {} refused, {} crashes, {} retries, {} calls, {} calls refused, {} over budget, {} events with a task short of money, {} times asked, ends {states:?}",
         all.len(),
         sum(|t| t.events),
         sum(|t| t.refused),
         sum(|t| t.crashes),
         sum(|t| t.retries),
+        sum(|t| t.calls),
+        sum(|t| t.calls_refused),
+        sum(|t| t.over_budget),
+        sum(|t| t.short),
+        sum(|t| t.asked),
     );
     assert!(sum(|t| t.crashes) > all.len() / 4, "crashes happen");
     assert!(sum(|t| t.refused) > all.len(), "nonsense is refused");
     assert!(sum(|t| t.retries) > all.len() / 10, "people retry");
+    assert!(sum(|t| t.calls) > all.len(), "plugins call");
+    assert!(
+        sum(|t| t.calls_refused) > all.len() / 4,
+        "not every call is taken"
+    );
+    assert!(sum(|t| t.over_budget) > all.len() / 20, "money runs out");
+    assert!(sum(|t| t.short) > all.len() / 4, "money is short");
+    assert!(sum(|t| t.asked) > all.len() / 100, "people are asked");
     assert!(
         states.len() >= 5,
         "runs end, and wait, in many ways: {states:?}"
@@ -106,10 +119,12 @@ fn a_crash_at_every_journal_write_changes_no_promise() {
 #[test]
 fn a_calm_world_verifies_every_plan_that_needs_nobody() {
     let mut verified = 0;
-    for seed in 0..300 {
+    for seed in 0..1_300 {
         let plan = plan_of(seed);
         let needs_somebody = plan.review
             || plan.timeout.is_some()
+            || plan.budget.is_some()
+            || plan.tasks.iter().any(|task| task.budget.is_some())
             || plan.tasks.iter().any(|task| {
                 task.approval_before
                     || task.approval_after
@@ -164,6 +179,10 @@ fn every_lie_is_found_out() {
         (Lie::Clock, "replay"),
         (Lie::Snapshot, "snapshot"),
         (Lie::Refusal, "illegal-changes-nothing"),
+        (Lie::Limit, "ledger"),
+        (Lie::Budgets, "reservations"),
+        (Lie::Reserve, "ledger"),
+        (Lie::Calls, "calls-pair"),
     ];
     for (lie, promise) in cases {
         let found = found_out(*lie, promise);

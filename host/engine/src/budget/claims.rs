@@ -68,13 +68,11 @@ fn spends(task: &PlanTask) -> bool {
 }
 
 impl Run {
-    /// Whether anything of this run is bounded.
+    /// Whether anything is bounded of what the plan has in it.
     fn metered(&self) -> bool {
-        !self.limit().is_open()
-            || self
-                .plan
-                .as_ref()
-                .is_some_and(|plan| plan.tasks.iter().any(|task| task.budget.is_some()))
+        self.plan.as_ref().is_some_and(|plan| {
+            !self.limit().is_open() || plan.tasks.iter().any(|task| task.budget.is_some())
+        })
     }
 
     /// Counts all claims anew. O(tasks): when a plan is frozen, and after a snapshot.

@@ -8,10 +8,13 @@
 )]
 
 mod attempts;
+mod budget;
+mod calls;
 mod cancel;
 mod expand;
 mod gates;
 mod host;
+mod old;
 mod planning;
 mod play;
 mod retry;

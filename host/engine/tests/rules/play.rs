@@ -2,8 +2,8 @@
 
 use sandgate_engine::{Command, Event, GateEnd, Run, RunState, Start, Steps, TaskState, TaskView};
 use sandgate_model::{
-    Artifact, AttemptEnd, AttemptNo, Check, Digest, FailureClass, GateIx, Millis, Moment, Payload,
-    Plan, TaskIx, TaskOutput, Verdict,
+    Amount, Artifact, AttemptEnd, AttemptNo, CallEnd, CallRequest, Caller, Charge, Check, Digest,
+    FailureClass, GateIx, Millis, Moment, NeedKind, Payload, Plan, TaskIx, TaskOutput, Verdict,
 };
 use sandgate_testkit::{created, run_id};
 use serde_json::json;
@@ -141,6 +141,37 @@ impl Play {
         })
     }
 
+    /// The running attempt of a task, as a caller.
+    pub(crate) fn by(&self, id: &str) -> Caller {
+        Caller::Task {
+            task: self.ix(id),
+            attempt: self.task(id).attempt,
+        }
+    }
+
+    /// What a caller may still reserve, in money.
+    pub(crate) fn left(&self, by: Caller) -> Option<u64> {
+        self.run.allowance(by).unwrap().micros
+    }
+
+    /// A call that reserves so much money begins; gives its number.
+    pub(crate) fn call(&mut self, by: Caller, micros: u64) -> u32 {
+        let call = self.run.next_call(by).unwrap();
+        assert_eq!(self.must(starts(by, call, micros)), []);
+        call
+    }
+
+    pub(crate) fn call_done(&mut self, by: Caller, call: u32, micros: u64) {
+        assert_eq!(self.must(done(by, call, micros)), []);
+    }
+
+    /// An attempt makes a call that costs so much, all in one.
+    pub(crate) fn spend(&mut self, id: &str, micros: u64) {
+        let by = self.by(id);
+        let call = self.call(by, micros);
+        self.call_done(by, call, micros);
+    }
+
     pub(crate) fn is(&self, state: RunState) {
         assert_eq!(self.run.state(), state);
     }
@@ -150,6 +181,53 @@ impl Play {
             reason: "enough".to_owned(),
         })
     }
+}
+
+pub(crate) fn money(micros: u64) -> Amount {
+    Amount { micros, tokens: 0 }
+}
+
+pub(crate) fn request(reserve: Amount) -> CallRequest {
+    CallRequest {
+        kind: NeedKind::Model,
+        what: "generate".to_owned(),
+        digest: Digest::of(b"generate"),
+        rule: String::new(),
+        secrets: Vec::new(),
+        reserve,
+    }
+}
+
+pub(crate) fn starts(by: Caller, call: u32, micros: u64) -> Event {
+    let request = request(money(micros));
+    Event::CallStarted { by, call, request }
+}
+
+pub(crate) fn done(by: Caller, call: u32, micros: u64) -> Event {
+    Event::CallEnded {
+        by,
+        call,
+        end: CallEnd::Done {
+            note: "200".to_owned(),
+            cost: money(micros),
+        },
+        took: Millis(2),
+    }
+}
+
+/// An output that reports these charges.
+pub(crate) fn charged(charges: &[u64]) -> AttemptEnd {
+    AttemptEnd::Output(TaskOutput {
+        output: Payload::Inline(json!("done")),
+        artifacts: Vec::new(),
+        charges: charges
+            .iter()
+            .map(|micros| Charge {
+                what: "purchase".to_owned(),
+                micros: *micros,
+            })
+            .collect(),
+    })
 }
 
 pub(crate) fn frozen(plan: Arc<Plan>) -> Event {

@@ -42,6 +42,7 @@ impl Observer {
             .all(|name| fact.artifacts.contains(name.as_str()));
         let expected: &[TaskState] = match end {
             _ if self.cancelled => &[TaskState::Cancelled, TaskState::Lost],
+            AttemptEnd::Output(_) if self.books.over => &[TaskState::Failed, TaskState::Cancelled],
             AttemptEnd::Output(_) if complete && planned.approval_after => {
                 &[TaskState::Pending, TaskState::Cancelled]
             }
@@ -51,8 +52,10 @@ impl Observer {
             _ => &[TaskState::Pending, TaskState::Ready, TaskState::Cancelled],
         };
         let stopped = self.stopping || self.state.ended();
-        let fits =
-            expected.contains(&fact.state) && (stopped || fact.state != TaskState::Cancelled);
+        // What may go on and is not covered is decided at once.
+        let goes_on = expected.contains(&TaskState::Ready) && fact.lacks;
+        let fits = (expected.contains(&fact.state) || goes_on)
+            && (stopped || fact.state != TaskState::Cancelled);
         if fits {
             return Ok(());
         }
@@ -69,6 +72,7 @@ impl Observer {
         running: &[TaskIx],
         stopping: bool,
     ) -> Checked {
+        let stopped = self.stopping || self.state.ended();
         let interrupted: &[TaskIx] = match event {
             Event::HostStarted => running,
             Event::AttemptEnded {
@@ -88,7 +92,9 @@ impl Observer {
                 (true, true) => TaskState::Cancelled,
                 (false, _) => TaskState::Lost,
             };
-            if fact.state != expected {
+            let decided = expected == TaskState::Ready
+                && (fact.lacks || stopped && fact.state == TaskState::Cancelled);
+            if fact.state != expected && !decided {
                 let is = fact.state;
                 return broken(
                     "unknown-ends",

@@ -1,12 +1,17 @@
 //! The promises of the engine, checked from outside: an observer sees events, commands and what the run says of
 //! itself, keeps its own account, and compares. It must not use the engine's rules to check the engine's rules.
 
+mod books;
+mod budget;
 mod ends;
 mod gates;
 mod reasons;
 mod starts;
 
-use sandgate_engine::{Command, Event, GateEnd, Run, RunState, TaskState};
+use books::Books;
+use sandgate_engine::{
+    Allowance, Command, Event, GateEnd, GateState, Reason, Run, RunState, TaskState,
+};
 use sandgate_model::{
     AttemptEnd, AttemptNo, GateIx, Plan, PlanTask, Session, SessionName, TaskIx, TaskWork,
 };
@@ -45,6 +50,8 @@ pub(crate) struct Fact {
     pub(crate) failures: u32,
     /// No further attempt may follow: permanent, or of a kind that never changes.
     pub(crate) final_failure: bool,
+    /// The run says that it waits or failed because of the budget.
+    pub(crate) lacks: bool,
     pub(crate) artifacts: BTreeSet<String>,
     pub(crate) members: Vec<TaskIx>,
 }
@@ -67,6 +74,10 @@ pub struct Observer {
     pub(crate) stopping: bool,
     /// Tasks whose own condition was false.
     pub(crate) false_conditions: BTreeSet<TaskIx>,
+    /// States of gates, as the run says.
+    pub(crate) gates: Vec<GateState>,
+    /// Costs and calls.
+    pub(crate) books: Books,
 }
 
 impl Observer {
@@ -86,7 +97,16 @@ impl Observer {
             cancelled: false,
             stopping: false,
             false_conditions: BTreeSet::new(),
+            gates: Vec::new(),
+            books: Books::default(),
         }
+    }
+
+    /// The project's budget reserved so much for the run.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Allowance) -> Self {
+        self.books = Books::new(budget);
+        self
     }
 
     /// Takes in an event that the engine accepted, the commands it gave, and the run after it; checks everything.
@@ -101,6 +121,7 @@ impl Observer {
             self.invariant_retry_limit(event),
             self.invariant_tiers(event),
             self.invariant_commands(event, commands),
+            self.invariant_calls(event),
         ];
         early
             .into_iter()
@@ -108,11 +129,18 @@ impl Observer {
         let before = self.clone_states();
         let was_running: Vec<TaskIx> = self.running.keys().copied().collect();
         let was_stopping = self.stopping;
+        let reservation = self.expected_reservation(event, run);
+        let free = self.books.free();
 
         self.hear(event, commands);
         self.look(event, run);
 
+        let reserved = self.invariant_reservations(reservation, free, run);
         let late = [
+            reserved,
+            self.invariant_ledger(run),
+            self.invariant_calls_pair(run),
+            self.invariant_refusals(event, &before, run),
             self.invariant_concurrency(),
             self.invariant_sessions(),
             self.invariant_finished_stays(&before),
@@ -168,6 +196,7 @@ impl Observer {
 
     /// What the event itself says.
     fn hear(&mut self, event: &Event, commands: &[Command]) {
+        self.books.hear(event);
         match event {
             Event::AttemptStarted { task, attempt } => {
                 self.running.insert(*task, *attempt);
@@ -194,6 +223,7 @@ impl Observer {
                 self.running.clear();
                 self.gates_running.clear();
             }
+            Event::PlanFrozen { .. } => self.books.frozen(&self.plan),
             Event::Paused => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::CancelRequested { .. } => self.cancelled = true,
@@ -216,6 +246,7 @@ impl Observer {
             .map(|t| t.produces.clone())
             .unwrap_or_default();
         let stopping = self.stopping || self.cancelled;
+        let over = self.books.over;
         let Some(fact) = self.tasks.get_mut(task.get()) else {
             return;
         };
@@ -230,7 +261,9 @@ impl Observer {
                 let complete = produces
                     .iter()
                     .all(|name| fact.artifacts.contains(name.as_str()));
-                fact.failures += u32::from(!complete);
+                fact.failures += u32::from(!complete || over);
+                // A report beyond the reservation is a refusal.
+                fact.final_failure = over;
             }
             AttemptEnd::Failed {
                 class, permanent, ..
@@ -247,6 +280,15 @@ impl Observer {
     fn look(&mut self, event: &Event, run: &Run) {
         let mut fresh = Vec::new();
         for view in run.tasks() {
+            let waits = || {
+                run.blocked(view.ix)
+                    .is_some_and(|b| b.reason == Reason::Budget)
+            };
+            let lacks = match view.state {
+                TaskState::Failed => view.over_budget,
+                TaskState::Pending => waits(),
+                _ => false,
+            };
             match self.tasks.get_mut(view.ix.get()) {
                 Some(fact) => {
                     let again = matches!(event, Event::RetryRequested { .. })
@@ -261,6 +303,7 @@ impl Observer {
                     }
                     fact.state = view.state;
                     fact.attempt = view.attempt.0;
+                    fact.lacks = lacks;
                 }
                 None => fresh.push((
                     view.parent,
@@ -270,6 +313,7 @@ impl Observer {
                         attempt: view.attempt.0,
                         failures: 0,
                         final_failure: false,
+                        lacks,
                         artifacts: BTreeSet::new(),
                         members: Vec::new(),
                     },
@@ -283,6 +327,7 @@ impl Observer {
                 parent.members.push(ix);
             }
         }
+        self.gates = run.gates().map(|gate| gate.state).collect();
         self.state = run.state();
         self.stopping = run.stopping();
         if run.state().ended() {

@@ -111,7 +111,7 @@ impl Observer {
                 state == TaskState::Cancelled && (run.stopping() || run.state().ended())
             }
             Reason::Response => state == TaskState::Lost,
-            Reason::Budget => pending,
+            Reason::Budget => pending && self.may_lack(ix),
         }
     }
 }

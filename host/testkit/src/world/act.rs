@@ -3,7 +3,7 @@
 use super::{Lie, World};
 use sandgate_engine::{Command, Evaluated, Event, GateEnd};
 use sandgate_model::{
-    Artifact, AttemptEnd, Charge, Check, Digest, FailureClass, Millis, Moment, Payload, TaskIx,
+    Artifact, AttemptEnd, Caller, Check, Digest, FailureClass, Millis, Moment, Payload, TaskIx,
     TaskOutput, Verdict,
 };
 use serde_json::json;
@@ -25,6 +25,9 @@ impl World {
                     self.frozen()
                 };
                 self.later(event);
+                if planner.is_some() {
+                    self.first_call(Caller::Planner);
+                }
             }
             Command::Evaluate { task } => {
                 let event = Event::TaskEvaluated {
@@ -44,6 +47,10 @@ impl World {
                     took: Millis(self.rng.below(LONGEST)),
                 };
                 self.later(event);
+                self.first_call(Caller::Task {
+                    task: *task,
+                    attempt: *attempt,
+                });
             }
             Command::CancelAttempt { task, attempt } => {
                 let event = Event::AttemptEnded {
@@ -63,6 +70,10 @@ impl World {
                     took: Millis(self.rng.below(LONGEST)),
                 };
                 self.later(event);
+                self.first_call(Caller::Gate {
+                    gate: *gate,
+                    attempt: *attempt,
+                });
             }
             Command::CancelGate { gate, attempt } => {
                 let event = Event::GateEnded {
@@ -95,7 +106,7 @@ impl World {
         }
     }
 
-    fn later(&mut self, event: Event) {
+    pub(super) fn later(&mut self, event: Event) {
         let at = self.now.after(Millis(self.rng.below(LONGEST)));
         self.at(at, event);
     }
@@ -179,10 +190,7 @@ impl World {
                 Payload::Inline(json!({ "task": ix.0 }))
             },
             artifacts: artifacts.collect(),
-            charges: vec![Charge {
-                what: "tokens".to_owned(),
-                micros: self.rng.below(100),
-            }],
+            charges: self.charges(ix),
         })
     }
 

@@ -47,6 +47,14 @@ pub enum Lie {
     Clock,
     /// The wrong state is taken for the snapshot: `snapshot`.
     Snapshot,
+    /// The run may cost anything: `ledger`.
+    Limit,
+    /// Tasks do not say what they may cost: `reservations`.
+    Budgets,
+    /// Calls reserve nothing: `ledger`.
+    Reserve,
+    /// Ends of calls are not passed on: `calls-pair`.
+    Calls,
     /// A pause is taken and said to be refused: `illegal-changes-nothing`.
     Refusal,
 }
@@ -60,6 +68,9 @@ impl World {
         Some(match (lie, event) {
             (Lie::Cancel, Event::CancelRequested { .. }) | (Lie::Pause, Event::Paused) => {
                 return None;
+            }
+            (_, Event::CallStarted { .. } | Event::CallEnded { .. }) => {
+                return Self::told_of_call(lie, event);
             }
             (_, Event::PlanFrozen { digest, plan }) => Event::PlanFrozen {
                 digest: *digest,
@@ -133,6 +144,9 @@ fn bent(lie: Lie, plan: &Plan) -> Plan {
     if lie == Lie::Slots {
         plan.concurrency += 2;
     }
+    if lie == Lie::Limit {
+        plan.budget = None;
+    }
     for gate in &mut plan.gates {
         if lie == Lie::Tiers {
             gate.tier = 0;
@@ -150,6 +164,7 @@ fn bent(lie: Lie, plan: &Plan) -> Plan {
                     *session = Session::Spawn;
                 }
             }
+            Lie::Budgets => task.budget = None,
             Lie::Attempts => task.retry.attempts += 1,
             Lie::Priorities => task.priority = -task.priority,
             Lie::Repeatable => task.repeatable = true,

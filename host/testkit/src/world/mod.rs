@@ -5,6 +5,7 @@
 //! before or after every write; then the state is thrown away and replayed from what was written.
 
 mod act;
+mod calls;
 mod lie;
 mod people;
 
@@ -12,7 +13,7 @@ pub use lie::Lie;
 
 use crate::{
     Observer, Rng, Sequence, Violation,
-    build::{created, run_id},
+    build::{created_with, run_id},
     invariant::{Checked, broken},
     sequence::replay,
 };
@@ -119,6 +120,16 @@ pub struct Tally {
     pub refused: usize,
     /// Crashes.
     pub crashes: usize,
+    /// Capability calls that began.
+    pub calls: usize,
+    /// Those that it refused.
+    pub calls_refused: usize,
+    /// Events after which a task waited for money.
+    pub short: usize,
+    /// Times that a person was asked about money.
+    pub asked: usize,
+    /// Runs that failed because of the budget.
+    pub over_budget: usize,
     /// Retries, by a person, that it took.
     pub retries: usize,
     /// How the run ended.
@@ -163,7 +174,8 @@ impl World {
         };
         let id = run_id(seed);
         let now = Moment(1_700_000_000_000);
-        let first = created(script.steps, planners);
+        let budget = calls::given(&mut rng, &plan);
+        let first = created_with(script.steps, planners, budget);
         let (run, _) = Run::create(id, now, &first).expect("the first event");
         Self {
             script,
@@ -177,7 +189,7 @@ impl World {
             pending: BTreeMap::new(),
             stale: Vec::new(),
             serial: 0,
-            observer: Observer::new(Arc::clone(&plan)),
+            observer: Observer::new(Arc::clone(&plan)).with_budget(budget),
             tally: Tally::default(),
             plan,
             lie: None,
@@ -257,6 +269,7 @@ impl World {
         }
         self.observer.report(self.invariant_ends_or_waits())?;
         self.tally.state = Some(self.run.state());
+        self.tally.over_budget = usize::from(self.run.refused_by_budget());
         Ok(self.tally)
     }
 
@@ -307,6 +320,7 @@ impl World {
             }
             Ok(commands) => commands,
             Err(_) => {
+                self.not_begun(event);
                 let refused = self.refused(event);
                 return self.observer.report(refused).map(|()| false);
             }
@@ -324,6 +338,7 @@ impl World {
             return Ok(true);
         }
         self.tally.events += 1;
+        self.tally.calls += usize::from(matches!(event, Event::CallStarted { .. }));
         self.tally.retries += usize::from(matches!(event, Event::RetryRequested { .. }));
         if let Some(told) = told {
             self.journal.push((self.now, told));
@@ -336,6 +351,7 @@ impl World {
         let orphan = self.lie == Some(Lie::Orphan) && matches!(event, Event::AttemptEnded { .. });
         let heard = if orphan { &Event::Paused } else { event };
         self.observer.observe(heard, seen, &self.run)?;
+        self.tally.short += usize::from(self.observer.lacking());
         let replayed = self.invariant_replay();
         self.observer.report(replayed)?;
         let restored = self.invariant_snapshot();
@@ -344,6 +360,7 @@ impl World {
             self.crash()?;
         } else {
             self.perform(&commands);
+            self.call_on(event);
         }
         Ok(true)
     }

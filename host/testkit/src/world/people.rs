@@ -3,7 +3,7 @@
 use super::World;
 use crate::{Violation, invariant::broken};
 use sandgate_engine::{Evaluated, Event, RunState, Timer, Wait};
-use sandgate_model::{AttemptNo, GateIx, Millis, TaskIx};
+use sandgate_model::{AttemptNo, CallEnd, Caller, GateIx, Millis, TaskIx};
 
 const NAME: &str = "ends-or-waits";
 
@@ -64,7 +64,10 @@ impl World {
             return none("it is not idle, and nothing will ever happen");
         }
         let waits = self.run.waits();
-        Ok(Some(match self.rng.pick(&waits).cloned() {
+        let wait = self.rng.pick(&waits).cloned();
+        let asked = matches!(wait, Some(Wait::Budget { .. } | Wait::GateBudget { .. }));
+        self.tally.asked += usize::from(asked);
+        Ok(Some(match wait {
             None => return none("it is idle, and it waits for nothing"),
             Some(Wait::Resume) => Event::Resumed,
             Some(Wait::Dispatch) => Event::DispatchRequested,
@@ -107,7 +110,29 @@ impl World {
         let attempt =
             AttemptNo((current + self.rng.below32(3)).saturating_sub(self.rng.below32(2)));
         let took = Millis(1);
-        match self.rng.below(13) {
+        let by = match self.rng.below(3) {
+            0 => Caller::Planner,
+            1 => Caller::Task { task, attempt },
+            _ => Caller::Gate { gate, attempt },
+        };
+        let call = self.rng.below32(4);
+        match self.rng.below(16) {
+            13 => Event::CallStarted {
+                by,
+                call,
+                request: self.request(by),
+            },
+            14 => Event::CallEnded {
+                by,
+                call,
+                end: CallEnd::Interrupted,
+                took,
+            },
+            15 => Event::CallRefused {
+                by,
+                request: self.request(by),
+                reason: "no".to_owned(),
+            },
             0 => Event::PlanningStarted,
             1 => self.frozen(),
             2 => Event::PlannerFailed {
