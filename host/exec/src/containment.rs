@@ -160,6 +160,14 @@ impl Containment {
         self
     }
 
+    /// The same with a Landlock that the machine may not have, to see that the launcher finds out. For tests: nothing
+    /// is contained less by it.
+    #[must_use]
+    pub fn promising_landlock(mut self, abi: u32) -> Self {
+        self.probe.landlock = Ok(abi);
+        self
+    }
+
     /// Each feature, the weightiest first.
     #[must_use]
     pub fn parts(&self) -> Vec<PartReport> {

@@ -183,12 +183,18 @@ impl Runner {
     /// # Errors
     /// That it cannot be contained or started, that permit and spec do not belong together, or that the host could not
     /// do its part. A command that ran and failed is no error.
-    pub async fn run(&self, permit: ExecPermit, spec: RunSpec) -> Result<Finished, ExecError> {
+    pub fn run(
+        &self,
+        permit: ExecPermit,
+        spec: RunSpec,
+    ) -> impl Future<Output = Result<Finished, ExecError>> + Send + use<> {
         let this = self.clone();
-        let prepared = tokio::task::spawn_blocking(move || this.prepare(&permit, spec))
-            .await
-            .map_err(|e| ExecError::host("the command could not be prepared", e.into()))??;
-        Box::pin(supervise(prepared)).await
+        async move {
+            let prepared = tokio::task::spawn_blocking(move || this.prepare(&permit, spec))
+                .await
+                .map_err(|e| ExecError::host("the command could not be prepared", e.into()))??;
+            Box::pin(supervise(prepared)).await
+        }
     }
 
     fn prepare(&self, permit: &ExecPermit, spec: RunSpec) -> Result<Prepared, ExecError> {

@@ -19,7 +19,10 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::{fs::MetadataExt, net::UnixStream},
     process::{Command, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Longest order: the longest arguments, some secrets, and room.
@@ -27,6 +30,9 @@ const ORDER_MAX: u64 = 4 << 20;
 
 /// The command is to be killed: the host said so, or is gone.
 static GIVE_UP: AtomicBool = AtomicBool::new(false);
+
+/// Held while the command is started, and while everything is killed: what starts is seen by who kills.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// `own_process`: outer started this as the first process of the namespaces; otherwise this is outer.
 pub(super) fn run(own_process: bool) -> i32 {
@@ -85,7 +91,7 @@ fn go(host: &UnixStream, own_process: bool) -> Result<Report, Failed> {
             .unwrap_or_else(|_| Err(Failed::host("the launcher", "it stopped unexpectedly")))
     })?;
     report(host, &Report::Started);
-    let end = wait(main, features.pid)?;
+    let end = wait(main)?;
     if !features.pid {
         tree::kill_all();
     }
@@ -111,6 +117,7 @@ fn watch(host: &UnixStream, namespace: bool) -> Result<(), Failed> {
             let mut byte = [0];
             while host.read(&mut byte).is_ok_and(|n| n > 0) {}
             GIVE_UP.store(true, Ordering::SeqCst);
+            let _nothing_starts = STARTING.lock();
             if !namespace {
                 tree::kill_all();
             }
@@ -206,6 +213,11 @@ fn start(launch: &Launch, fence: fence::Fence) -> Result<Pid, Failed> {
     fence.close(launch)?;
     drop_capabilities()?;
     filter::apply(launch.network, launch.features.pid)?;
+    let nobody_kills = STARTING.lock();
+    if GIVE_UP.load(Ordering::SeqCst) {
+        drop(nobody_kills);
+        killed();
+    }
     let child = Command::new(&launch.program)
         .args(&launch.args)
         .env_clear()
@@ -238,17 +250,17 @@ fn drop_capabilities() -> Result<(), Failed> {
 }
 
 /// Waits for the command, and takes in whatever it orphaned.
-fn wait(main: Pid, namespace: bool) -> Result<Report, Failed> {
+fn wait(main: Pid) -> Result<Report, Failed> {
     loop {
-        let status = match waitpid(None, None) {
+        let status = waitpid(None, None);
+        if GIVE_UP.load(Ordering::SeqCst) {
+            killed();
+        }
+        let status = match status {
             Ok(status) => status,
             Err(nix::errno::Errno::EINTR) => continue,
             Err(e) => return Err(Failed::host("waiting for the command", e)),
         };
-        if GIVE_UP.load(Ordering::SeqCst) && !namespace {
-            // The other thread is killing; it ends this process when nothing is left.
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
         match status {
             WaitStatus::Exited(pid, code) if pid == main => return Ok(Report::Exit(code)),
             WaitStatus::Signaled(pid, signal, _) if pid == main => {
@@ -256,5 +268,12 @@ fn wait(main: Pid, namespace: bool) -> Result<Report, Failed> {
             }
             _ => {}
         }
+    }
+}
+
+/// The other thread kills, and ends this process when nothing is left. How the command ended is then no news.
+fn killed() -> ! {
+    loop {
+        std::thread::park();
     }
 }
