@@ -53,10 +53,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testkit", &["model", "engine", "journal"]),
     ("tests", &[]),
     ("test-guests", &[]),
+    ("test-llm", &[]),
 ];
 
-/// What tests may use besides: the kit, first-party components, components that misbehave.
-const TESTS_MAY_USE: &[&str] = &["testkit", "builtins", "test-guests"];
+/// What tests may use besides: the kit, first-party components, components and servers that misbehave.
+const TESTS_MAY_USE: &[&str] = &["testkit", "builtins", "test-guests", "test-llm"];
 
 /// Library, and the only crate that may use it. A name that ends in `*` stands for all names that begin so.
 const HOMES: &[(&str, &str)] = &[
