@@ -115,6 +115,12 @@ const SHARED: &[c_long] = &[
 /// Every flag that makes a namespace.
 const CLONE_NEW: u64 = 0x7e02_0080;
 
+/// Puts text into a terminal as if it were typed. The number; the C libraries differ in its type.
+const TIOCSTI: u64 = 0x5412;
+
+/// Pastes into a console, and more.
+const TIOCLINUX: u64 = 0x541c;
+
 /// The part of a socket's type that is not a flag.
 const SOCK_TYPE_MASK: u64 = 0xf;
 
@@ -153,9 +159,8 @@ fn never(shared: bool) -> Result<Rules, seccompiler::Error> {
     // Its own limits, not those of others.
     rules.insert(libc::SYS_prlimit64, vec![rule(vec![cmp(0, Ne, 0)?])?]);
     // Text put into a terminal is typed by somebody else.
-    let ioctl = [u64::from(libc::TIOCSTI), u64::from(libc::TIOCLINUX)];
     let mut typed = Vec::new();
-    for request in ioctl {
+    for request in [TIOCSTI, TIOCLINUX] {
         typed.push(rule(vec![cmp(1, Eq, request)?])?);
     }
     rules.insert(libc::SYS_ioctl, typed);

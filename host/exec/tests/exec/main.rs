@@ -1,5 +1,7 @@
 //! Commands that really run: what they are kept from, what they can do, how they end.
 
+#![cfg(test)]
+
 mod ends;
 mod kit;
 mod less;
