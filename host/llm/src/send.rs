@@ -37,6 +37,9 @@ const ERROR_BODY: usize = 8 << 10;
 /// How long an error's body is waited for.
 const ERROR_WAIT: Duration = Duration::from_secs(5);
 
+/// The way out has deadlines of its own. They end a little later than those here, which say what was waited for.
+const LATER: Duration = Duration::from_secs(1);
+
 /// Sends to one provider.
 pub(crate) struct Sender {
     session: EgressSession,
@@ -84,9 +87,12 @@ impl Sender {
             // What one generation may move is bounded by the bytes of its request and of its answer.
             meter: NetworkMeter::new(None),
             limits: EgressLimits {
-                first_byte: times.first_token,
-                between_bytes: times.first_token.max(times.between_tokens),
-                total: times.total,
+                first_byte: times.first_token.saturating_add(LATER),
+                between_bytes: times
+                    .first_token
+                    .max(times.between_tokens)
+                    .saturating_add(LATER),
+                total: times.total.saturating_add(LATER),
                 body_in: u64::try_from(answer_bytes).unwrap_or(u64::MAX),
                 concurrent: CONCURRENT,
                 redirects: 0,

@@ -155,7 +155,6 @@ pub(crate) fn play(asked: Asked<'_>) -> io::Result<()> {
         "json-wrong" => asked.well("{\"no\": [\"such\", \"thing\"]}"),
         "json-fenced" => asked.well("```json\n{\"n\": 1}\n```"),
         "tools" => asked.use_tool(),
-        "reflect-key" => asked.well(&format!("your key is {}", asked.key())),
         "injected" => asked.well(INJECTED),
         _ if name.starts_with("usage-") => asked.usage(name),
         _ if SCENARIOS.iter().any(|(known, _)| *known == name) => asked.stream(name),
@@ -320,7 +319,7 @@ impl<'a> Asked<'a> {
             "error-429-then-ok" | "error-500-then-ok" => self.well(&self.last_text()),
             "error-ansi" => whole(
                 self.to,
-                "418 I\u{1b}[31m",
+                "418 Teapot",
                 "x-note: a\r\n",
                 "text/plain",
                 "\u{1b}[2J\u{202e}gone\r\nsecond line\u{0}",
@@ -434,6 +433,7 @@ impl<'a> Asked<'a> {
                 answer.text("one moment")?;
                 self.shared.sleep(SLOW);
             }
+            "reflect-key" => answer.text(&format!("your key is {}", self.key()))?,
             "reflect-key-split" => {
                 for letter in self.key().chars() {
                     answer.text(&letter.to_string())?;

@@ -1,8 +1,14 @@
 //! What is tried again, how often, and what never is.
 
 use crate::support::{BOTH, ask, config, holds, models, models_with, provider, run, server};
+use sandgate_egress::{Connector, Egress, EgressConfig, NetFuture};
 use sandgate_llm::{ModelError, Models};
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_broken_provider_is_asked_again_and_one_at_work_is_not() {
@@ -70,6 +76,35 @@ async fn nobody_there_costs_nothing() {
         "{:?}",
         outcome.took
     );
+}
+
+/// Nobody answers the call, ever.
+struct Silence;
+
+impl Connector for Silence {
+    fn connect(&self, _: SocketAddr) -> NetFuture<'_, TcpStream> {
+        Box::pin(std::future::pending())
+    }
+
+    fn is_own(&self, _: IpAddr) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn no_connection_in_time_costs_nothing() {
+    let mut provider = provider(BOTH[0], "http://127.0.0.1:9/v1");
+    provider.times.first_token = Duration::from_millis(200);
+    let mut config = config(provider);
+    config.egress = Egress::new(EgressConfig {
+        connector: Arc::new(Silence),
+        ..EgressConfig::default()
+    })
+    .unwrap();
+    let outcome = run(&Models::new(config).unwrap(), &ask("echo", "hi")).await;
+    holds("silence", &outcome);
+    assert!(matches!(outcome.error(), ModelError::Unavailable(_)));
+    assert!(outcome.cost.is_nothing(), "no request left: {outcome:?}");
 }
 
 #[tokio::test]

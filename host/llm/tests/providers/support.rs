@@ -37,7 +37,7 @@ pub(crate) fn impatient() -> Times {
 
 pub(crate) fn limits() -> Limits {
     Limits {
-        answer_bytes: 2 << 20,
+        answer_bytes: 8 << 20,
         output_tokens_default: 3_000,
         ..Limits::default()
     }
