@@ -180,7 +180,7 @@ async fn json_for_the_host_itself() {
         assert_eq!(seen.values("content-type"), ["application/json"]);
         vec![
             send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\ndata:1\r\n"),
-            Do::Wait(Duration::from_millis(100)),
+            Do::Wait(Duration::from_millis(500)),
             send("6\r\ndata:2\r\n0\r\n\r\n"),
         ]
     })
@@ -206,7 +206,7 @@ async fn json_for_the_host_itself() {
     let start = Instant::now();
     // Pieces come when they come, not at the end.
     assert_eq!(body.chunk().await.unwrap().unwrap(), "data:1");
-    assert!(start.elapsed() < Duration::from_millis(80));
+    assert!(start.elapsed() < Duration::from_millis(400));
     assert_eq!(body.chunk().await.unwrap().unwrap(), "data:2");
     assert_eq!(body.chunk().await.unwrap(), None);
     assert!(body.is_end_stream());

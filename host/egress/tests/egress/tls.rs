@@ -204,7 +204,7 @@ async fn a_handshake_that_drips() {
     let (kind, text) = ask(&world, "good.example", port).await.unwrap_err();
     assert_eq!(kind, "timeout", "{text}");
     assert!(
-        start.elapsed() < Duration::from_millis(800),
+        start.elapsed() < Duration::from_secs(2),
         "{:?}",
         start.elapsed()
     );
