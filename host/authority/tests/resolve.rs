@@ -1,68 +1,137 @@
 //! Properties of the decision, and what refusals say.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-use proptest::prelude::*;
+mod support;
+
 use sandgate_authority::{
-    FileRule, GuestPath, HostPath, Layer, Narrowing, OperatorCeiling, Origin, Policy, Refusal,
-    Request, resolve,
+    FilePick, Layer, Narrowing, OperatorCeiling, Policy, PolicyRules, Refusal, Request, Resolution,
+    Rule, RuleField, authority_lines, grants, plugin_lines, resolve,
 };
-use sandgate_model::{FileGrant, FileMode, Grants, Need, NeedKind};
+use sandgate_model::{
+    ExecGrant, FileGrant, FileMode, Grants, ModelGrant, Need, NeedKind, SecretGrant, SecretTarget,
+    Workspace,
+};
+use support::{at, exec, file, guest, http, http_pick, need, origin, secret};
 
-fn origin(line: u32) -> Origin {
-    Origin {
-        file: "sandgate.toml".to_owned(),
-        line,
-    }
-}
-
-fn rule(host: &str, guest: &str, mode: FileMode) -> FileRule {
-    FileRule {
-        host: HostPath::new(host).unwrap(),
-        guest: GuestPath::new(guest).unwrap(),
-        mode,
-        origin: origin(3),
-    }
-}
-
-fn need(kind: NeedKind, optional: bool) -> Need {
-    Need {
-        kind,
-        reason: "to work".to_owned(),
-        optional,
-    }
-}
-
-fn pick(guest: &str, mode: Option<FileMode>) -> Narrowing {
-    Narrowing {
-        guest: GuestPath::new(guest).unwrap(),
+fn pick(path: &str, mode: Option<FileMode>) -> FilePick {
+    FilePick {
+        guest: guest(path),
         mode,
     }
+}
+
+fn only_files(files: Vec<Rule<sandgate_authority::FileScope>>) -> Policy {
+    Policy::new(PolicyRules {
+        files,
+        ..PolicyRules::default()
+    })
+    .unwrap()
 }
 
 fn policy() -> Policy {
-    Policy::new(vec![
-        rule("notes", "/notes", FileMode::Read),
-        rule("out", "/out", FileMode::Write),
+    only_files(vec![
+        file("notes", "/notes", FileMode::Read),
+        file("out", "/out", FileMode::Write),
     ])
+}
+
+/// A project that offers something of every kind.
+fn rich() -> Policy {
+    Policy::new(PolicyRules {
+        files: vec![
+            file("notes", "/notes", FileMode::Read),
+            file("out", "/out", FileMode::Write),
+            file(".", "/project", FileMode::Write),
+        ],
+        http: vec![at(10, http("api.example.com", "/v1/*", &["GET", "POST"]))],
+        http_denied: vec![at(
+            11,
+            http("api.example.com", "/v1/admin/*", &["GET", "POST"]),
+        )],
+        exec: vec![
+            at(12, exec("test", "cargo")),
+            at(
+                13,
+                ExecGrant {
+                    secrets: vec!["TOKEN".to_owned()],
+                    cwd: Some("/out".to_owned()),
+                    ..exec("publish", "cargo")
+                },
+            ),
+        ],
+        model: vec![at(
+            14,
+            ModelGrant {
+                provider: "local".to_owned(),
+                models: vec!["small".to_owned(), "large".to_owned()],
+                approval: false,
+            },
+        )],
+        secrets: vec![
+            at(
+                15,
+                secret(
+                    "API",
+                    SecretTarget::Origin("https://api.example.com".to_owned()),
+                ),
+            ),
+            at(
+                16,
+                secret("TOKEN", SecretTarget::Exec("publish".to_owned())),
+            ),
+            at(
+                17,
+                secret("KEY", SecretTarget::Provider("local".to_owned())),
+            ),
+        ],
+        charge: Some(origin(18)),
+    })
     .unwrap()
+}
+
+const ALL: [NeedKind; 7] = [
+    NeedKind::FilesRead,
+    NeedKind::FilesWrite,
+    NeedKind::Http,
+    NeedKind::Exec,
+    NeedKind::Model,
+    NeedKind::Secrets,
+    NeedKind::Budget,
+];
+
+fn all_needs() -> Vec<Need> {
+    ALL.iter().map(|k| need(*k, false)).collect()
+}
+
+fn ask(
+    needs: &[Need],
+    narrowing: &Narrowing,
+    policy: &Policy,
+    operator: Option<&OperatorCeiling>,
+) -> Result<Resolution, Vec<Refusal>> {
+    let request = Request {
+        who: "task `a`",
+        plugin: "p",
+        needs,
+        narrowing,
+    };
+    let found = resolve(request, policy, operator);
+    let only = grants(request, policy, operator);
+    assert_eq!(found.as_ref().map(|f| &f.grants), only.as_ref());
+    found
 }
 
 fn decide(
     needs: &[Need],
-    narrowing: Option<&[Narrowing]>,
+    files: Option<&[FilePick]>,
     policy: &Policy,
     operator: Option<&OperatorCeiling>,
 ) -> Result<Grants, Vec<Refusal>> {
-    resolve(
-        Request {
-            who: "task `a`",
-            plugin: "p",
-            needs,
-            narrowing,
-        },
-        policy,
-        operator,
-    )
+    let narrowing = Narrowing {
+        files: files.map(<[FilePick]>::to_vec),
+        ..Narrowing::default()
+    };
+    ask(needs, &narrowing, policy, operator).map(|r| r.grants)
 }
 
 #[test]
@@ -85,26 +154,273 @@ fn asking_to_write_does_not_give_read_only_directories() {
 }
 
 #[test]
-fn kinds_that_nobody_enforces_are_refused_or_left_out() {
-    for kind in [
-        NeedKind::Http,
-        NeedKind::Exec,
-        NeedKind::Model,
-        NeedKind::Secrets,
-        NeedKind::Question,
-        NeedKind::Budget,
+fn a_question_cannot_be_asked_in_this_version() {
+    let kind = NeedKind::Question;
+    let refusals = decide(&[need(kind, false)], None, &rich(), None).unwrap_err();
+    assert_eq!(refusals[0].layer, Layer::Plugin);
+    assert!(
+        refusals[0]
+            .message
+            .contains("not available in this version")
+    );
+    let found = ask(&[need(kind, true)], &Narrowing::default(), &rich(), None).unwrap();
+    assert_eq!(found.grants, Grants::default());
+    assert!(found.denied.iter().any(|d| d.kind == kind));
+}
+
+#[test]
+fn every_kind_is_granted_to_who_asks_for_it_and_nobody_else() {
+    for kind in ALL {
+        // A command that starts in a directory needs the directory, one with secrets the secrets.
+        let found = ask(&[need(kind, true)], &Narrowing::default(), &rich(), None).unwrap();
+        let lines = authority_lines(&found.grants);
+        let words: Vec<&str> = match kind {
+            NeedKind::FilesRead => vec!["files-read"],
+            NeedKind::FilesWrite => vec!["files-write"],
+            NeedKind::Http => vec!["http", "deny"],
+            NeedKind::Exec => vec!["exec"],
+            NeedKind::Model => vec!["model", "secret"],
+            NeedKind::Secrets => vec![],
+            _ => vec!["charge"],
+        };
+        for line in &lines {
+            assert!(
+                words.contains(&line.split(' ').next().unwrap()),
+                "{kind:?}: {line}"
+            );
+        }
+        assert_eq!(lines.is_empty(), words.is_empty(), "{kind:?}: {lines:?}");
+        // Every line says where it comes from, every rule that gives nothing says why.
+        for source in &found.sources {
+            assert!(source.origin.is_some(), "{source:?}");
+        }
+        assert!(!found.denied.is_empty());
+    }
+}
+
+#[test]
+fn everything_at_once_reads_like_the_policy() {
+    let narrowing = Narrowing {
+        workspace: Workspace::Worktree,
+        merge: true,
+        ..Narrowing::default()
+    };
+    let found = ask(&all_needs(), &narrowing, &rich(), None).unwrap();
+    let lines: Vec<String> = found
+        .sources
+        .iter()
+        .map(|s| match &s.origin {
+            Some(o) => format!("{} @{}", s.text, o.line),
+            None => s.text.clone(),
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "charge the budget @18",
+            "deny http GET,POST https://api.example.com/v1/admin/* @11",
+            "exec publish secret TOKEN @13",
+            "exec publish: cargo run in /out @13",
+            "exec test: cargo run @12",
+            "files-read /notes @3",
+            "files-write /out @3",
+            "files-write /project from . @3",
+            "http GET https://api.example.com/v1/* @10",
+            "http POST https://api.example.com/v1/* @10",
+            "merge into the run's branch",
+            "model local/large @14",
+            "model local/small @14",
+            "secret API -> https://api.example.com @15",
+            "secret KEY -> provider:local @17",
+            "secret TOKEN -> exec:publish @16",
+            "workspace worktree",
+        ]
+    );
+    assert_eq!(found.denied, []);
+    // What people accept is the same without what only a task decides.
+    let mut most = lines;
+    most.retain(|l| !l.starts_with("merge") && !l.starts_with("workspace"));
+    let most: Vec<&str> = most
+        .iter()
+        .filter_map(|l| l.split_once(" @").map(|p| p.0))
+        .collect();
+    assert_eq!(plugin_lines(&all_needs(), &rich(), None), most);
+}
+
+#[test]
+fn the_projects_own_directory_is_given_only_as_a_copy() {
+    let needs = [need(NeedKind::FilesWrite, false)];
+    let policy = only_files(vec![file(".", "/project", FileMode::Write)]);
+    for (workspace, granted) in [
+        (Workspace::None, false),
+        (Workspace::Shared, false),
+        (Workspace::Clone, true),
+        (Workspace::Worktree, true),
     ] {
-        let refusals = decide(&[need(kind, false)], None, &policy(), None).unwrap_err();
-        assert_eq!(refusals[0].layer, Layer::Plugin);
+        for picks in [
+            None,
+            Some(vec![pick("/project", None)]),
+            Some(vec![pick("/project/src", None)]),
+        ] {
+            let narrowing = Narrowing {
+                workspace,
+                files: picks,
+                ..Narrowing::default()
+            };
+            let found = ask(&needs, &narrowing, &policy, None);
+            assert_eq!(found.is_ok(), granted, "{workspace:?} {found:?}");
+            if let Err(refusals) = found {
+                assert_eq!(refusals[0].layer, Layer::Task);
+                let line = refusals[0].allow.as_deref().unwrap();
+                assert!(line.contains("workspace = "), "{refusals:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_task_picks_and_the_project_lacks_is_a_mistake() {
+    let names: [Narrowing; 6] = [
+        Narrowing {
+            http: Some(vec![http_pick("api.example.com", "/v2/*")]),
+            ..Narrowing::default()
+        },
+        Narrowing {
+            http: Some(vec![http_pick("api.example.com", "/*")]),
+            ..Narrowing::default()
+        },
+        Narrowing {
+            exec: Some(vec!["deploy".to_owned()]),
+            ..Narrowing::default()
+        },
+        Narrowing {
+            model: Some(vec![sandgate_authority::ModelPick {
+                provider: "local".to_owned(),
+                model: "huge".to_owned(),
+            }]),
+            ..Narrowing::default()
+        },
+        Narrowing {
+            secrets: Some(vec!["OTHER".to_owned()]),
+            ..Narrowing::default()
+        },
+        Narrowing {
+            secrets: Some(vec!["KEY".to_owned()]),
+            ..Narrowing::default()
+        },
+    ];
+    for narrowing in names {
+        let refusals = ask(&all_needs(), &narrowing, &rich(), None).unwrap_err();
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        assert_eq!(refusals[0].layer, Layer::Project);
         assert!(
             refusals[0]
-                .message
-                .contains("not available in this version")
+                .allow
+                .as_deref()
+                .unwrap()
+                .contains("in sandgate.toml, under [policy]: ")
         );
-        assert_eq!(
-            decide(&[need(kind, true)], None, &policy(), None),
-            Ok(Grants::default())
+    }
+    let denied = Narrowing {
+        http: Some(vec![http_pick("api.example.com", "/v1/admin/x")]),
+        ..Narrowing::default()
+    };
+    let refusals = ask(&all_needs(), &denied, &rich(), None).unwrap_err();
+    assert_eq!(refusals[0].origin, Some(origin(11)), "{refusals:?}");
+}
+
+#[test]
+fn the_operator_has_the_last_word_in_every_kind() {
+    let rule = |grant: bool| {
+        Some(Rule {
+            grant,
+            origin: origin(2),
+        })
+    };
+    let none = || {
+        Some(Rule {
+            grant: Vec::new(),
+            origin: origin(2),
+        })
+    };
+    let ceilings = [
+        (
+            NeedKind::FilesRead,
+            OperatorCeiling {
+                files: Some(Rule {
+                    grant: None,
+                    origin: origin(2),
+                }),
+                ..OperatorCeiling::default()
+            },
+        ),
+        (
+            NeedKind::Http,
+            OperatorCeiling {
+                http: Some(Rule {
+                    grant: vec![],
+                    origin: origin(2),
+                }),
+                ..OperatorCeiling::default()
+            },
+        ),
+        (
+            NeedKind::Exec,
+            OperatorCeiling {
+                exec: none(),
+                ..OperatorCeiling::default()
+            },
+        ),
+        (
+            NeedKind::Model,
+            OperatorCeiling {
+                model: none(),
+                ..OperatorCeiling::default()
+            },
+        ),
+        (
+            NeedKind::Model,
+            OperatorCeiling {
+                secrets: none(),
+                ..OperatorCeiling::default()
+            },
+        ),
+        (
+            NeedKind::Secrets,
+            OperatorCeiling {
+                secrets: none(),
+                ..OperatorCeiling::default()
+            },
+        ),
+        (
+            NeedKind::Budget,
+            OperatorCeiling {
+                charge: rule(false),
+                ..OperatorCeiling::default()
+            },
+        ),
+    ];
+    for (kind, ceiling) in ceilings {
+        let refusals = ask(
+            &[need(kind, false)],
+            &Narrowing::default(),
+            &rich(),
+            Some(&ceiling),
+        )
+        .unwrap_err();
+        let [refusal] = refusals.as_slice() else {
+            panic!("{refusals:?}")
+        };
+        assert_eq!((refusal.layer, refusal.kind), (Layer::Operator, Some(kind)));
+        assert!(
+            refusal
+                .allow
+                .as_deref()
+                .unwrap()
+                .starts_with("in the operator's file"),
+            "{refusal:?}"
         );
+        assert_eq!(refusal.origin, Some(origin(2)));
     }
 }
 
@@ -140,11 +456,14 @@ fn each_layer_is_named_with_the_line_that_would_allow_it() {
     let read = [need(NeedKind::FilesRead, false)];
     let empty = Policy::default();
     let ceiling = |files| OperatorCeiling {
-        files,
-        origin: Origin {
-            file: "operator.toml".to_owned(),
-            line: 2,
-        },
+        files: Some(Rule {
+            grant: files,
+            origin: sandgate_authority::Origin {
+                file: "operator.toml".to_owned(),
+                line: 2,
+            },
+        }),
+        ..OperatorCeiling::default()
     };
 
     let project = decide(&read, None, &empty, None).unwrap_err();
@@ -192,136 +511,59 @@ fn each_layer_is_named_with_the_line_that_would_allow_it() {
 
 #[test]
 fn rules_that_contradict_each_other_make_no_policy() {
-    let conflict = |a: FileRule, b: FileRule| Policy::new(vec![a, b]).is_err();
     use FileMode::{Read, Write};
-    assert!(conflict(rule("a", "/x", Read), rule("b", "/x", Read)));
-    assert!(conflict(rule("a", "/x", Read), rule("b", "/x/y", Read)));
-    assert!(conflict(rule("a", "/", Read), rule("b", "/y", Read)));
-    assert!(conflict(rule("a", "/x", Read), rule("a/b", "/y", Write)));
-    assert!(conflict(rule("a", "/x", Write), rule("a", "/y", Read)));
-    assert!(!conflict(rule("a", "/x", Read), rule("a/b", "/y", Read)));
-    assert!(!conflict(rule("a", "/x", Read), rule("ab", "/xy", Write)));
+    let conflict = |a, b| {
+        Policy::new(PolicyRules {
+            files: vec![a, b],
+            ..PolicyRules::default()
+        })
+        .is_err()
+    };
+    assert!(conflict(file("a", "/x", Read), file("b", "/x", Read)));
+    assert!(conflict(file("a", "/x", Read), file("b", "/x/y", Read)));
+    assert!(conflict(file("a", "/", Read), file("b", "/y", Read)));
+    assert!(conflict(file("a", "/x", Read), file("a/b", "/y", Write)));
+    assert!(conflict(file("a", "/x", Write), file("a", "/y", Read)));
+    assert!(!conflict(file("a", "/x", Read), file("a/b", "/y", Read)));
+    assert!(!conflict(file("a", "/x", Read), file("ab", "/xy", Write)));
+    assert!(!conflict(file("a", "/x", Read), file(".", "/y", Write)));
 }
 
-fn mode() -> impl Strategy<Value = FileMode> {
-    prop_oneof![Just(FileMode::Read), Just(FileMode::Write)]
-}
-
-fn policies() -> impl Strategy<Value = Policy> {
-    let hosts = proptest::sample::select(vec!["a", "b", "c/d", "e"]);
-    let guests = proptest::sample::select(vec!["/a", "/b", "/c", "/d"]);
-    proptest::collection::vec((hosts, guests, mode()), 0..5).prop_map(|rules| {
-        let mut kept = Vec::new();
-        for (host, guest, mode) in rules {
-            kept.push(rule(host, guest, mode));
-            if Policy::new(kept.clone()).is_err() {
-                kept.pop();
-            }
+#[test]
+fn rules_that_refer_to_nothing_make_no_policy() {
+    let fields = |change: &dyn Fn(&mut PolicyRules)| -> Vec<RuleField> {
+        let mut rules = rich().into_rules();
+        change(&mut rules);
+        match Policy::new(rules) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.iter().map(|p| p.field).collect(),
         }
-        Policy::new(kept).unwrap()
-    })
-}
-
-fn needs() -> impl Strategy<Value = Vec<Need>> {
-    let kinds = prop_oneof![
-        Just(NeedKind::FilesRead),
-        Just(NeedKind::FilesWrite),
-        Just(NeedKind::Http),
-        Just(NeedKind::Budget),
-    ];
-    proptest::collection::vec(
-        (kinds, any::<bool>()).prop_map(|(kind, optional)| need(kind, optional)),
-        0..4,
-    )
-}
-
-fn narrowings() -> impl Strategy<Value = Option<Vec<Narrowing>>> {
-    let guests = proptest::sample::select(vec!["/a", "/b", "/c/x", "/d", "/other"]);
-    let one = (guests, proptest::option::of(mode())).prop_map(|(guest, mode)| pick(guest, mode));
-    proptest::option::of(proptest::collection::vec(one, 0..4))
-}
-
-fn ceilings() -> impl Strategy<Value = Option<OperatorCeiling>> {
-    proptest::option::of(
-        proptest::option::of(mode()).prop_map(|files| OperatorCeiling {
-            files,
-            origin: origin(1),
+    };
+    assert_eq!(fields(&|_| {}), []);
+    // Each side of a secret of a command has to name the other.
+    assert_eq!(fields(&|r| drop(r.secrets.remove(1))), [RuleField::Secrets]);
+    assert_eq!(
+        fields(&|r| r.exec[1].grant.secrets.clear()),
+        [RuleField::To]
+    );
+    assert_eq!(fields(&|r| drop(r.exec.remove(1))), [RuleField::To]);
+    assert_eq!(
+        fields(&|r| r.secrets[1].grant = SecretGrant {
+            name: "TOKEN".to_owned(),
+            to: SecretTarget::Provider("local".to_owned())
         }),
-    )
-}
-
-proptest! {
-    #[test]
-    fn a_grant_never_exceeds_any_layer(
-        needs in needs(), narrowing in narrowings(), policy in policies(), operator in ceilings(),
-    ) {
-        let Ok(grants) = decide(&needs, narrowing.as_deref(), &policy, operator.as_ref()) else { return Ok(()) };
-        for grant in &grants.files {
-            let guest = GuestPath::new(&grant.guest).unwrap();
-            let host = HostPath::new(&grant.host).unwrap();
-            // Plugin.
-            let kind = match grant.mode {
-                FileMode::Write => NeedKind::FilesWrite,
-                FileMode::Read => NeedKind::FilesRead,
-            };
-            prop_assert!(needs.iter().any(|n| n.kind == kind));
-            // Project.
-            let offered = policy
-                .files()
-                .iter()
-                .any(|r| r.guest.contains(&guest) && r.host.contains(&host) && r.mode >= grant.mode);
-            prop_assert!(offered);
-            // Task.
-            if let Some(picks) = &narrowing {
-                prop_assert!(picks.iter().any(|p| p.guest == guest && p.mode.is_none_or(|m| m >= grant.mode)));
-            }
-            // Operator.
-            if let Some(ceiling) = &operator {
-                prop_assert!(ceiling.files >= Some(grant.mode));
-            }
-        }
-    }
-
-    #[test]
-    fn narrowing_never_adds(
-        needs in needs(), narrowing in narrowings(), policy in policies(), operator in ceilings(),
-    ) {
-        let open = decide(&needs, None, &policy, operator.as_ref());
-        let narrow = decide(&needs, narrowing.as_deref(), &policy, operator.as_ref());
-        if let Ok(narrow) = narrow {
-            // What may be done narrowed may be done open: narrowing cannot turn a refusal into a grant.
-            let open = open.unwrap();
-            for grant in &narrow.files {
-                let guest = GuestPath::new(&grant.guest).unwrap();
-                let inside = |g: &FileGrant| GuestPath::new(&g.guest).unwrap().contains(&guest);
-                prop_assert!(open.files.iter().any(|g| inside(g) && g.mode >= grant.mode));
-            }
-        }
-    }
-
-    #[test]
-    fn a_lower_ceiling_never_adds(needs in needs(), narrowing in narrowings(), policy in policies()) {
-        let at = |files| decide(&needs, narrowing.as_deref(), &policy, Some(&OperatorCeiling { files, origin: origin(1) }));
-        let (none, read, write) = (at(None), at(Some(FileMode::Read)), at(Some(FileMode::Write)));
-        if let Ok(grants) = none {
-            prop_assert!(grants.files.is_empty());
-        }
-        if let Ok(read) = read {
-            let write = write.unwrap();
-            for grant in &read.files {
-                prop_assert!(write.files.iter().any(|g| g.guest == grant.guest && g.mode >= grant.mode));
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_granted_can_be_granted_again(
-        needs in needs(), narrowing in narrowings(), policy in policies(), operator in ceilings(),
-    ) {
-        let Ok(first) = decide(&needs, narrowing.as_deref(), &policy, operator.as_ref()) else { return Ok(()) };
-        // The grants, taken as a narrowing, give the same grants.
-        let again: Vec<Narrowing> = first.files.iter().map(|g| pick(&g.guest, Some(g.mode))).collect();
-        let second = decide(&needs, Some(&again), &policy, operator.as_ref());
-        prop_assert_eq!(second, Ok(first));
-    }
+        [RuleField::Secrets]
+    );
+    assert_eq!(
+        fields(&|r| r.exec[1].grant.name = "test".to_owned()),
+        [RuleField::Name, RuleField::Secrets, RuleField::To]
+    );
+    assert_eq!(
+        fields(&|r| r.exec[1].grant.cwd = Some("/etc".to_owned())),
+        [RuleField::Cwd]
+    );
+    assert_eq!(
+        fields(&|r| r.secrets.push(r.secrets[0].clone())),
+        [RuleField::Name]
+    );
 }

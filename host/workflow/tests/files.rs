@@ -5,8 +5,8 @@ mod support;
 
 use proptest::prelude::*;
 use sandgate_workflow::{
-    Given, Lock, PluginSource, SchemaKind, Source, Style, check, read_lock, read_operator,
-    read_project, schema, validate_input,
+    Given, Lock, PluginSource, SchemaKind, SecretSource, Source, Style, check, read_lock,
+    read_operator, read_project, schema, validate_input,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -25,7 +25,7 @@ fn full(kind: SchemaKind) -> String {
             include_str!("../../../tests/workflows/full-operator.toml").to_owned()
         }
         SchemaKind::Lock => format!(
-            "version = 1\n[[plugin]]\nname = \"a\"\ndigest = \"sha256:{}\"\nneeds = [\"files-read\"]\n",
+            "version = 2\n[[plugin]]\nname = \"a\"\ndigest = \"sha256:{}\"\nneeds = [\"files-read\"]\nimports = []\nauthority = [\"files-read /notes\"]\n",
             "0".repeat(64)
         ),
     }
@@ -201,8 +201,36 @@ fn a_project_keeps_what_it_says() {
     assert!(
         found.knows_signal("deploy") && found.knows_signal("ci") && !found.knows_signal("weather")
     );
-    assert_eq!(found.policy.files().len(), 2);
-    assert_eq!(found.future.len(), 4);
+    let policy = &found.policy;
+    assert_eq!(policy.files().len(), 3);
+    assert_eq!((policy.http().len(), policy.http_denied().len()), (3, 2));
+    assert_eq!(policy.http()[1].origin.to_string(), "sandgate.toml:18");
+    let private: Vec<bool> = policy.http().iter().map(|r| r.grant.private).collect();
+    assert_eq!(
+        private,
+        [false, true, true],
+        "loopback, written out, is a grant"
+    );
+    assert_eq!(
+        policy.http_denied()[0].grant.methods.len(),
+        7,
+        "all of them"
+    );
+    let approvals: Vec<bool> = policy.exec().iter().map(|r| r.grant.approval).collect();
+    assert_eq!(approvals, [true, false]);
+    assert_eq!(policy.exec()[0].grant.name, "cargo");
+    assert_eq!(policy.secrets().len(), 4);
+    assert!(policy.charge().is_some());
+    assert_eq!(
+        found.secrets["TOKEN"],
+        SecretSource::Env("OTHER".to_owned())
+    );
+    let provider = &found.providers["local"].value;
+    assert_eq!(provider.url, "http://127.0.0.1:8080/v1");
+    assert!(provider.private);
+    assert_eq!(provider.price("small").unwrap().input_micros, 150_000);
+    assert_eq!(provider.price("large").unwrap().output_micros, 2_000_000);
+    assert_eq!(found.limits.effects, 500);
     let path = found
         .plugins
         .iter()
@@ -225,7 +253,14 @@ fn a_project_keeps_what_it_says() {
         "the project's own limit is lower"
     );
     assert_eq!(lowered.limits.concurrency, 8);
-    assert!(lowered.operator.is_some());
+    assert_eq!(
+        (lowered.limits.disk, lowered.limits.effects),
+        (64 << 20, 100)
+    );
+    let ceiling = lowered.operator.unwrap();
+    assert_eq!(ceiling.secrets.unwrap().grant, Vec::<String>::new());
+    assert_eq!(ceiling.http.unwrap().grant[0].path, "/v1/*");
+    assert_eq!(ceiling.exec.unwrap().origin.to_string(), "operator.toml:6");
 }
 
 #[test]

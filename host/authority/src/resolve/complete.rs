@@ -71,7 +71,11 @@ impl Case<'_> {
                     Some(example(*kind)),
                     None,
                 ),
-                Some(d) => (d.layer, tail(*kind, &d), d.allow, d.origin),
+                Some(d) => {
+                    // What was not picked is not the fault of any one rule.
+                    let origin = d.origin.clone().filter(|_| d.why != super::NOT_PICKED);
+                    (d.layer, tail(*kind, &d), d.allow, origin)
+                }
             };
             if need.optional {
                 if layer == Layer::Project && origin.is_none() {
@@ -152,9 +156,9 @@ fn example(kind: NeedKind) -> String {
 
 fn tail(kind: NeedKind, last: &Denial) -> String {
     let files = matches!(kind, NeedKind::FilesRead | NeedKind::FilesWrite);
-    if files && last.layer == Layer::Task && last.why == super::NOT_PICKED {
+    if files && last.why == super::NOT_PICKED {
         "it picks none of the directories that may be used so".to_owned()
-    } else if last.what.is_empty() || (files && last.layer == Layer::Operator) {
+    } else if last.what.is_empty() || (files && last.layer != Layer::Project) {
         last.why.clone()
     } else {
         format!("`{}` is not granted: {}", last.what, last.why)

@@ -13,8 +13,10 @@ impl Case<'_> {
         let picks = self.request.narrowing.exec.as_deref();
         for pick in picks.unwrap_or_default() {
             if !project.exec().iter().any(|r| r.grant.name == *pick) {
-                let message =
-                    format!("picks the command `{pick}`, which the project does not have");
+                let message = format!(
+                    "picks the command `{pick}`, which the project does not have{}",
+                    super::known(project.exec().iter().map(|r| r.grant.name.as_str()))
+                );
                 self.refuse(
                     Layer::Project,
                     Some(KIND),

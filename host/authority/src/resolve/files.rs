@@ -69,10 +69,17 @@ impl<'a> Case<'a> {
         let mut offers = Vec::new();
         let Some(picks) = &narrowing.files else {
             for rule in project.files() {
-                if let Some(why) = self.no_place(&rule.grant.host) {
+                if let Some((why, line)) = self.no_place(&rule.grant.host) {
                     let kind = file_kind(rule.grant.mode);
                     let guest = rule.grant.guest.as_str();
-                    self.deny(Layer::Task, kind, guest, why, None, Some(&rule.origin));
+                    self.deny(
+                        Layer::Task,
+                        kind,
+                        guest,
+                        why,
+                        Some(line),
+                        Some(&rule.origin),
+                    );
                     continue;
                 }
                 offers.push(Offer {
@@ -104,9 +111,9 @@ impl<'a> Case<'a> {
                 self.refuse(Layer::Task, None, message, None, None);
                 continue;
             }
-            if let Some(why) = self.no_place(&rule.grant.host) {
-                let message = format!("picks `{guest}`: {why}");
-                self.refuse(Layer::Task, None, message, None, Some(&rule.origin));
+            if let Some((why, line)) = self.no_place(&rule.grant.host) {
+                let message = format!("picks `{guest}`, and {why}");
+                self.refuse(Layer::Task, None, message, Some(line), Some(&rule.origin));
                 continue;
             }
             if pick.mode > Some(rule.grant.mode) {
@@ -171,13 +178,17 @@ impl<'a> Case<'a> {
         offers
     }
 
-    /// Why this directory cannot be in the task's workspace.
-    fn no_place(&self, host: &HostPath) -> Option<&'static str> {
+    /// Why this directory cannot be in the task's workspace, and the line that would change that.
+    fn no_place(&self, host: &HostPath) -> Option<(&'static str, String)> {
         match self.workspace {
-            Workspace::None => Some("the task has no workspace: it says workspace = \"none\""),
-            Workspace::Shared if host.is_project() => Some(
-                "the project's own directory holds the state of every run, so a task gets it only as a copy: write workspace = \"worktree\" or \"clone\" in the task",
-            ),
+            Workspace::None => Some((
+                "it says workspace = \"none\"",
+                "in the task: workspace = \"shared\"".to_owned(),
+            )),
+            Workspace::Shared if host.is_project() => Some((
+                "the project's own directory holds the state of every run, so it is given only as a copy",
+                "in the task: workspace = \"worktree\"".to_owned(),
+            )),
             Workspace::Shared | Workspace::Clone | Workspace::Worktree => None,
         }
     }
@@ -188,15 +199,16 @@ impl<'a> Case<'a> {
         }
         let kind = Some(NeedKind::FilesWrite);
         if self.workspace != Workspace::Worktree {
-            let message =
-                "wants its changes merged, which needs workspace = \"worktree\"".to_owned();
-            self.refuse(Layer::Task, kind, message, None, None);
+            let message = "wants its changes merged, and only a worktree has any".to_owned();
+            let line = "in the task: workspace = \"worktree\"".to_owned();
+            self.refuse(Layer::Task, kind, message, Some(line), None);
             return false;
         }
         if !files.iter().any(|f| f.mode == FileMode::Write) {
             let message = "wants its changes merged, but may write no directory, so there are none"
                 .to_owned();
-            self.refuse(Layer::Task, kind, message, None, None);
+            let line = allow::file("/out", FileMode::Write);
+            self.refuse(Layer::Task, kind, message, Some(line), None);
             return false;
         }
         true

@@ -284,6 +284,25 @@ impl<'a> Case<'a> {
     }
 }
 
+/// What there is instead of a name that is not there.
+fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    /// More are not read by anybody.
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = names.map(|n| format!("`{n}`")).collect();
+    names.sort();
+    names.dedup();
+    let more = if names.len() > SHOWN {
+        " and others"
+    } else {
+        ""
+    };
+    names.truncate(SHOWN);
+    if names.is_empty() {
+        return String::new();
+    }
+    format!("; it has {}{more}", names.join(", "))
+}
+
 /// Lines of TOML that would allow something.
 mod allow {
     use sandgate_model::FileMode;

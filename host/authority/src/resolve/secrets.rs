@@ -19,7 +19,16 @@ impl Case<'_> {
                 .iter()
                 .any(|r| own(&r.grant) && r.grant.name == *pick)
             {
-                let message = format!("picks the secret `{pick}`, which the project does not have");
+                let message = format!(
+                    "picks the secret `{pick}`, which the project does not have{}",
+                    super::known(
+                        project
+                            .secrets()
+                            .iter()
+                            .filter(|r| own(&r.grant))
+                            .map(|r| r.grant.name.as_str()),
+                    )
+                );
                 self.refuse(
                     Layer::Project,
                     Some(KIND),

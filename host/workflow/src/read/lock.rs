@@ -35,7 +35,7 @@ pub fn read_lock(source: &Arc<Source>) -> (Option<Lock>, Diagnostics) {
                         Diagnostic::new(Code::LOCK_DAMAGED, format!("version 1 has no `{key}`"), source, span)
                             .help("restore the file from version control, or remove it and accept the plugins again"),
                     ),
-                    None if version >= 2 => out.push(
+                    None if version == 2 => out.push(
                         Diagnostic::new(Code::LOCK_DAMAGED, format!("this plugin has no `{key}`"), source, node.span)
                             .help("restore the file from version control, or remove it and accept the plugins again"),
                     ),

@@ -6,9 +6,10 @@ use super::{
     project::mode,
 };
 use crate::{
-    Diagnostics, Operator, Source,
+    Code, Diagnostic, Diagnostics, Operator, Source,
     node::{Leaf, Node},
     shape::OPERATOR,
+    structure::is_variable,
 };
 use sandgate_authority::{OperatorCeiling, Rule};
 use std::sync::Arc;
@@ -46,6 +47,19 @@ fn ceiling(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Opera
             rule(source, leaf, names.map(|t| t.value.to_owned()).collect())
         })
     };
+    for text in node.list("secrets").iter().filter_map(Leaf::text) {
+        if !is_variable(text.value) {
+            out.push(
+                Diagnostic::new(
+                    Code::BAD_NAME,
+                    "this cannot name a secret",
+                    source,
+                    text.span,
+                )
+                .help("use letters, digits and `_`, such as \"API_TOKEN\""),
+            );
+        }
+    }
     let yes = |key: &str| {
         let leaf = node.get(key)?;
         Some(rule(source, leaf, node.bool(key)?))

@@ -137,6 +137,52 @@ pub(crate) fn catalog() -> Catalog {
             ),
         ),
         (
+            "fetcher",
+            entry(
+                Role::Agent,
+                "fetcher",
+                vec![
+                    need(NeedKind::Http, "to fetch prices", false),
+                    need(NeedKind::Secrets, "to log in", true),
+                ],
+                None,
+                None,
+            ),
+        ),
+        (
+            "builder",
+            entry(
+                Role::Agent,
+                "builder",
+                vec![
+                    need(NeedKind::Exec, "to run the tests", false),
+                    need(NeedKind::FilesWrite, "to build", true),
+                ],
+                None,
+                None,
+            ),
+        ),
+        (
+            "generator",
+            entry(
+                Role::Agent,
+                "generator",
+                vec![need(NeedKind::Model, "to think", false)],
+                None,
+                None,
+            ),
+        ),
+        (
+            "asker",
+            entry(
+                Role::Agent,
+                "asker",
+                vec![need(NeedKind::Question, "to ask back", false)],
+                None,
+                None,
+            ),
+        ),
+        (
             "broken",
             entry(
                 Role::Agent,

@@ -45,7 +45,17 @@ impl Reader<'_, '_> {
             .iter()
             .filter_map(|l| l.text().map(|t| t.value.to_owned()))
             .collect();
-        if let Err(error) = ExecTemplate::parse(program.value, &args) {
+        if program
+            .value
+            .contains([' ', '|', ';', '&', '$', '`', '>', '<'])
+        {
+            self.report(
+                Code::BAD_COMMAND,
+                "a program is one name or path: there is no shell",
+                program.span,
+                "write program = \"cargo\", args = [\"test\"]",
+            );
+        } else if let Err(error) = ExecTemplate::parse(program.value, &args) {
             let (span, help) = match error.at {
                 TemplatePart::Program => {
                     (program.span, "write program = \"cargo\", args = [\"test\"]")
