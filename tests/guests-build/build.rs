@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// File name of each component and the variable under which the library finds it.
-const GUESTS: [(&str, &str); 8] = [
+const GUESTS: [(&str, &str); 18] = [
     ("noop_agent", "NOOP_AGENT"),
     ("file_agent", "FILE_AGENT"),
     ("hostile_agent", "HOSTILE_AGENT"),
@@ -13,6 +13,16 @@ const GUESTS: [(&str, &str); 8] = [
     ("hostile_describer", "HOSTILE_DESCRIBER"),
     ("path_agent", "PATH_AGENT"),
     ("power_agent", "POWER_AGENT"),
+    ("net_agent", "NET_AGENT"),
+    ("command_agent", "COMMAND_AGENT"),
+    ("model_agent", "MODEL_AGENT"),
+    ("escape_agent", "ESCAPE_AGENT"),
+    ("socket_agent", "SOCKET_AGENT"),
+    ("probe_planner", "PROBE_PLANNER"),
+    ("probe_gate", "PROBE_GATE"),
+    ("greedy_agent", "GREEDY_AGENT"),
+    ("greedy_planner", "GREEDY_PLANNER"),
+    ("greedy_gate", "GREEDY_GATE"),
 ];
 
 fn main() {

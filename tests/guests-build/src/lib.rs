@@ -53,3 +53,64 @@ pub fn path_agent() -> &'static [u8] {
 pub fn power_agent() -> &'static [u8] {
     include_bytes!(env!("POWER_AGENT"))
 }
+
+/// An agent that attacks the way out to the network. Its acts, and those of the guests that follow, are in
+/// `tests/guests/README.md`.
+#[must_use]
+pub fn net_agent() -> &'static [u8] {
+    include_bytes!(env!("NET_AGENT"))
+}
+
+/// An agent that tries to run what it may not.
+#[must_use]
+pub fn command_agent() -> &'static [u8] {
+    include_bytes!(env!("COMMAND_AGENT"))
+}
+
+/// An agent that misuses text generation.
+#[must_use]
+pub fn model_agent() -> &'static [u8] {
+    include_bytes!(env!("MODEL_AGENT"))
+}
+
+/// An agent that tries to leave the directories it was granted, and to fill them.
+#[must_use]
+pub fn escape_agent() -> &'static [u8] {
+    include_bytes!(env!("ESCAPE_AGENT"))
+}
+
+/// An agent that imports `wasi:sockets`, which nobody gets.
+#[must_use]
+pub fn socket_agent() -> &'static [u8] {
+    include_bytes!(env!("SOCKET_AGENT"))
+}
+
+/// A planner that looks at everything that needs no grant.
+#[must_use]
+pub fn probe_planner() -> &'static [u8] {
+    include_bytes!(env!("PROBE_PLANNER"))
+}
+
+/// A gate that looks at everything that needs no grant.
+#[must_use]
+pub fn probe_gate() -> &'static [u8] {
+    include_bytes!(env!("PROBE_GATE"))
+}
+
+/// An agent that imports every capability.
+#[must_use]
+pub fn greedy_agent() -> &'static [u8] {
+    include_bytes!(env!("GREEDY_AGENT"))
+}
+
+/// A planner that imports every capability.
+#[must_use]
+pub fn greedy_planner() -> &'static [u8] {
+    include_bytes!(env!("GREEDY_PLANNER"))
+}
+
+/// A gate that imports every capability.
+#[must_use]
+pub fn greedy_gate() -> &'static [u8] {
+    include_bytes!(env!("GREEDY_GATE"))
+}

@@ -65,8 +65,15 @@ impl Hands {
             .ok_or_else(|| "no root".to_owned())
     }
 
-    fn open(&self, path: &str, open: OpenFlags, flags: DescriptorFlags) -> Result<Descriptor, String> {
-        self.base()?.open_at(FOLLOW, path, open, flags).map_err(text)
+    fn open(
+        &self,
+        path: &str,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> Result<Descriptor, String> {
+        self.base()?
+            .open_at(FOLLOW, path, open, flags)
+            .map_err(text)
     }
 
     /// Does one step.
@@ -109,7 +116,10 @@ impl Hands {
                 Ok(format!("{:?} {}", stat.type_, stat.size))
             }
             "lstat" => {
-                let stat = self.base()?.stat_at(PathFlags::empty(), &at).map_err(text)?;
+                let stat = self
+                    .base()?
+                    .stat_at(PathFlags::empty(), &at)
+                    .map_err(text)?;
                 Ok(format!("{:?} {}", stat.type_, stat.size))
             }
             "hash" => {
@@ -151,16 +161,18 @@ impl Hands {
                 let (bytes, _) = file.read(4096, 0).map_err(text)?;
                 Ok(String::from_utf8_lossy(&bytes).into_owned())
             }
-            "truncate" => self.open(&at, OpenFlags::TRUNCATE, WRITE).map(|_| String::new()),
+            "truncate" => self
+                .open(&at, OpenFlags::TRUNCATE, WRITE)
+                .map(|_| String::new()),
             "mkdir" => none(self.base()?.create_directory_at(&at)),
             "rmdir" => none(self.base()?.remove_directory_at(&at)),
             "unlink" => none(self.base()?.unlink_file_at(&at)),
-            "touch" => none(self.base()?.set_times_at(
-                FOLLOW,
-                &at,
-                NewTimestamp::Now,
-                NewTimestamp::Now,
-            )),
+            "touch" => {
+                none(
+                    self.base()?
+                        .set_times_at(FOLLOW, &at, NewTimestamp::Now, NewTimestamp::Now),
+                )
+            }
             "touch-open" => {
                 let file = self.open(&at, NONE, READ)?;
                 none(file.set_times(NewTimestamp::Now, NewTimestamp::Now))
@@ -236,7 +248,10 @@ impl Hands {
                 Ok(String::new())
             }
             "splice" => {
-                let from = self.open(&at, NONE, READ)?.read_via_stream(0).map_err(text)?;
+                let from = self
+                    .open(&at, NONE, READ)?
+                    .read_via_stream(0)
+                    .map_err(text)?;
                 let file = self.open(&path(word(2)), OpenFlags::CREATE, WRITE)?;
                 let to = file.write_via_stream(0).map_err(text)?;
                 let mut sum = 0;

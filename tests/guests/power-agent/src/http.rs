@@ -42,7 +42,9 @@ pub fn send(method: &str, url: &str, length: Option<usize>) -> Told<FutureIncomi
         None => None,
     };
     let options = RequestOptions::new();
-    options.set_connect_timeout(Some(1_500_000_000)).map_err(debug)?;
+    options
+        .set_connect_timeout(Some(1_500_000_000))
+        .map_err(debug)?;
     let response = handle(request, Some(options)).map_err(debug)?;
     if let (Some(body), Some(mut left)) = (body, length) {
         let to = body.write().map_err(debug)?;

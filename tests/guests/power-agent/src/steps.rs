@@ -93,7 +93,11 @@ impl Hands {
                 let (status, body) = http::receive(&response)?;
                 let bytes = http::read(&body)?;
                 let text = String::from_utf8_lossy(&bytes);
-                Ok(format!("{status} {} {}", bytes.len(), &text[..text.len().min(100)]))
+                Ok(format!(
+                    "{status} {} {}",
+                    bytes.len(),
+                    &text[..text.len().min(100)]
+                ))
             }
             "upload" => {
                 let response = http::send("POST", word(1), Some(number(word(2))))?;
@@ -155,14 +159,23 @@ impl Hands {
                 let all = command::allowed_commands();
                 let told: Vec<String> = all
                     .iter()
-                    .map(|rule| format!("{}={} {:?} {}", rule.name, rule.program, rule.args, rule.approval))
+                    .map(|rule| {
+                        format!(
+                            "{}={} {:?} {}",
+                            rule.name, rule.program, rule.args, rule.approval
+                        )
+                    })
                     .collect();
                 Ok(told.join(","))
             }
             "command" => {
                 let request = command::CommandRequest {
                     program: word(1).to_owned(),
-                    args: words.iter().skip(2).map(|word| (*word).to_owned()).collect(),
+                    args: words
+                        .iter()
+                        .skip(2)
+                        .map(|word| (*word).to_owned())
+                        .collect(),
                     cwd: Some("/work".to_owned()),
                 };
                 let ran = command::run_command(&request).map_err(debug)?;
@@ -181,27 +194,40 @@ impl Hands {
                     args: vec!["a".repeat(number(word(2))); number(word(1))],
                     cwd: None,
                 };
-                command::run_command(&request).map(|_| String::new()).map_err(debug)
+                command::run_command(&request)
+                    .map(|_| String::new())
+                    .map_err(debug)
             }
             // Models.
             "models" => Ok(model::available_models().join(",")),
-            "generate" => model::generate(&request(word(1), word(2))).map(said).map_err(debug),
+            "generate" => model::generate(&request(word(1), word(2)))
+                .map(said)
+                .map_err(debug),
             "stream" => {
-                let generation = model::generate_stream(&request(word(1), word(2))).map_err(debug)?;
+                let generation =
+                    model::generate_stream(&request(word(1), word(2))).map_err(debug)?;
                 let mut pieces = Vec::new();
                 while let Some(piece) = generation.next().map_err(debug)? {
                     pieces.push(piece);
                 }
-                Ok(format!("{} = {}", pieces.join("|"), said(generation.finish().map_err(debug)?)))
+                Ok(format!(
+                    "{} = {}",
+                    pieces.join("|"),
+                    said(generation.finish().map_err(debug)?)
+                ))
             }
             "begin" => {
-                let generation = model::generate_stream(&request(word(1), word(2))).map_err(debug)?;
+                let generation =
+                    model::generate_stream(&request(word(1), word(2))).map_err(debug)?;
                 self.generations.push(generation);
                 Ok(String::new())
             }
             "next" => {
                 let generation = self.generations.last().ok_or("none begun")?;
-                generation.next().map(|piece| format!("{piece:?}")).map_err(debug)
+                generation
+                    .next()
+                    .map(|piece| format!("{piece:?}"))
+                    .map_err(debug)
             }
             "finish" => {
                 let generation = self.generations.last().ok_or("none begun")?;
