@@ -600,11 +600,9 @@ fn actions(grants: &Grants) -> BTreeSet<Action> {
         .collect()
 }
 
+/// `PROPTEST_CASES` raises it.
 fn cases() -> u32 {
-    std::env::var("SANDGATE_CASES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(1_500)
+    ProptestConfig::default().cases.max(1_500)
 }
 
 static DECIDED: AtomicUsize = AtomicUsize::new(0);

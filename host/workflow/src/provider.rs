@@ -46,8 +46,9 @@ impl Price {
     #[must_use]
     pub fn of(self, input: u64, output: u64) -> Amount {
         const MILLION: u128 = 1_000_000;
-        let sum = u128::from(input) * u128::from(self.input_micros)
-            + u128::from(output) * u128::from(self.output_micros);
+        // One product fits into 128 bits, two of them may not.
+        let sum = (u128::from(input) * u128::from(self.input_micros))
+            .saturating_add(u128::from(output) * u128::from(self.output_micros));
         Amount {
             micros: u64::try_from(sum.div_ceil(MILLION)).unwrap_or(u64::MAX),
             tokens: input.saturating_add(output),
@@ -122,6 +123,10 @@ mod tests {
         assert_eq!(price.of(1_000_000, 1_000_000).micros, 750_000);
         assert_eq!(price.of(1, 0).micros, 1);
         assert_eq!(price.of(0, 0), Amount::NOTHING);
-        assert_eq!(price.of(u64::MAX, u64::MAX).micros, u64::MAX);
+        let dear = Price {
+            input_micros: u64::MAX,
+            output_micros: u64::MAX,
+        };
+        assert_eq!(dear.of(u64::MAX, u64::MAX).micros, u64::MAX);
     }
 }

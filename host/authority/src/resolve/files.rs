@@ -70,16 +70,7 @@ impl<'a> Case<'a> {
         let Some(picks) = &narrowing.files else {
             for rule in project.files() {
                 if let Some((why, line)) = self.no_place(&rule.grant.host) {
-                    let kind = file_kind(rule.grant.mode);
-                    let guest = rule.grant.guest.as_str();
-                    self.deny(
-                        Layer::Task,
-                        kind,
-                        guest,
-                        why,
-                        Some(line),
-                        Some(&rule.origin),
-                    );
+                    self.deny_file(rule, why, Some(line));
                     continue;
                 }
                 offers.push(Offer {
@@ -163,19 +154,25 @@ impl<'a> Case<'a> {
         }
         for rule in project.files() {
             if !picks.iter().any(|p| rule.grant.guest.contains(&p.guest)) {
-                let kind = file_kind(rule.grant.mode);
-                let why = super::NOT_PICKED;
-                self.deny(
-                    Layer::Task,
-                    kind,
-                    rule.grant.guest.as_str(),
-                    why,
-                    None,
-                    Some(&rule.origin),
-                );
+                self.deny_file(rule, super::NOT_PICKED, None);
             }
         }
         offers
+    }
+
+    /// The task does not get this directory; when the plugin did not ask for it, that came first.
+    fn deny_file(&mut self, rule: &Rule<FileScope>, why: &str, allow: Option<String>) {
+        let (kind, origin) = (file_kind(rule.grant.mode), Some(&rule.origin));
+        let guest = rule.grant.guest.as_str();
+        let asks = match rule.grant.mode {
+            FileMode::Write => self.asks(NeedKind::FilesWrite) || self.asks(NeedKind::FilesRead),
+            FileMode::Read => self.asks(NeedKind::FilesRead),
+        };
+        if asks {
+            self.deny(Layer::Task, kind, guest, why, allow, origin);
+        } else {
+            self.not_asked(kind, guest, origin);
+        }
     }
 
     /// Why this directory cannot be in the task's workspace, and the line that would change that.

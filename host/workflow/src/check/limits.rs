@@ -9,10 +9,13 @@ pub(super) fn check(workflow: &Workflow, project: &Project, out: &mut Diagnostic
     }
 }
 
+/// How a limit is written.
+type Show = fn(u64) -> String;
+
 fn limits(workflow: &Workflow, task: &WrittenTask, project: &Project, out: &mut Diagnostics) {
     let (mine, most) = (&task.limits, &project.own_limits);
     let plain = |n: u64| n.to_string();
-    let all: [(&str, Option<u64>, u64, fn(u64) -> String); 10] = [
+    let all: [(&str, Option<u64>, u64, Show); 10] = [
         ("memory", mine.memory, most.memory, show_size),
         ("log", mine.log, most.log, show_size),
         ("output", mine.output, most.output, show_size),
