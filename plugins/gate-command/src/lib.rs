@@ -38,6 +38,14 @@ impl Gate for Command {
             NeedKind::FilesRead,
             "reads the JUnit reports that the command leaves",
         )
+        .optional_need(
+            NeedKind::FilesWrite,
+            "the command writes where the gate may write",
+        )
+        .optional_need(
+            NeedKind::Secrets,
+            "secrets that a rule hands to its command",
+        )
         .config_schema(settings::schema())
     }
 
