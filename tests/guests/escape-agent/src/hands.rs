@@ -9,25 +9,26 @@ use wasip2::io::streams::StreamError;
 pub const READ: DescriptorFlags = DescriptorFlags::READ;
 pub const WRITE: DescriptorFlags = DescriptorFlags::WRITE;
 
-/// Everything that can be done with one path.
+/// Everything that can be done with one path. What takes a name away stands last, so that all else is tried on links
+/// that are still there.
 pub const OPERATIONS: [&str; 17] = [
     "read",
     "read-nofollow",
-    "write",
-    "append",
-    "create",
-    "truncate",
     "stat",
     "lstat",
     "list",
     "readlink",
+    "write",
+    "append",
+    "create",
+    "truncate",
     "mkdir",
     "touch",
     "symlink",
     "link-from",
     "rename-from",
-    "rename-to",
     "unlink",
+    "rename-to",
 ];
 
 /// A granted directory.
@@ -178,7 +179,13 @@ impl Root {
             ))),
             "symlink" => done(self.symlink("anywhere", path)),
             "link-from" => done(self.link(path, inside, true)),
-            "rename-from" => done(self.rename(path, inside)),
+            "rename-from" => {
+                let moved = self.rename(path, inside);
+                if moved.is_ok() {
+                    let _ = self.rename(inside, path);
+                }
+                done(moved)
+            }
             "rename-to" => {
                 self.write(inside, "escaped")?;
                 done(self.rename(inside, path))

@@ -26,9 +26,10 @@ fn act(order: &Order) -> Result<Value, String> {
         // Out of the root.
         "escapes" => {
             let mut told = Told::default();
-            for path in shapes::escapes(order.text("target"), &order.list("links")) {
-                for operation in hands::OPERATIONS {
-                    let came = root.operate(operation, &path);
+            let paths = shapes::escapes(order.text("target"), &order.list("links"));
+            for operation in hands::OPERATIONS {
+                for path in &paths {
+                    let came = root.operate(operation, path);
                     told.note(format!("{operation} {path:?}"), came);
                 }
             }
@@ -75,5 +76,6 @@ fn act(order: &Order) -> Result<Value, String> {
 kit::agent!(
     "escape-agent",
     "package test:guest; world guest { include sandgate:plugin/agent@0.1.0; }",
+    [FilesRead, FilesWrite],
     act
 );

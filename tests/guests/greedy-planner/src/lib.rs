@@ -13,5 +13,6 @@ kit::planner!(
         import sandgate:plugin/model@0.1.0;
         import sandgate:plugin/budget@0.1.0;
     }",
+    [FilesRead, FilesWrite, Http, Exec, Model, Secrets, Budget],
     take::act
 );

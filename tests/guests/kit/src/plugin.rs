@@ -1,10 +1,10 @@
 //! The exports of each role around one function. The contract itself, without the SDK, so that rules can be broken.
 
-/// Exports an agent: `agent!("NAME", "IMPORTS", act)`; the imports are added to the agent's world, and `act` takes an
-/// [`crate::Order`] and gives a `Result<Value, String>`.
+/// Exports an agent: `agent!("NAME", "WIT", [NEEDS], act)`: the world `guest` of package `test:guest` in WIT, what it asks
+/// for, and a function that takes an [`crate::Order`] and gives a `Result<Value, String>`.
 #[macro_export]
 macro_rules! agent {
-    ($name:literal, $world:literal, $act:path) => {
+    ($name:literal, $world:literal, [$($need:ident),*], $act:path) => {
         mod bindings {
             wit_bindgen::generate!({
                 path: "../../../wit",
@@ -22,7 +22,11 @@ macro_rules! agent {
                     name: $name.into(),
                     version: "0.1.0".into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    needs: Vec::new(),
+                    needs: vec![$(bindings::sandgate::plugin::types::Need {
+                        kind: bindings::sandgate::plugin::types::NeedKind::$need,
+                        reason: "to see whether it is kept from more".into(),
+                        optional: false,
+                    }),*],
                     input_schema: None,
                     output_schema: None,
                     config_schema: Some("{}".into()),
@@ -72,7 +76,7 @@ macro_rules! agent {
 /// one task without input for the first agent on offer.
 #[macro_export]
 macro_rules! planner {
-    ($name:literal, $world:literal, $act:path) => {
+    ($name:literal, $world:literal, [$($need:ident),*], $act:path) => {
         mod bindings {
             wit_bindgen::generate!({
                 path: "../../../wit",
@@ -90,7 +94,11 @@ macro_rules! planner {
                     name: $name.into(),
                     version: "0.1.0".into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    needs: Vec::new(),
+                    needs: vec![$(bindings::sandgate::plugin::types::Need {
+                        kind: bindings::sandgate::plugin::types::NeedKind::$need,
+                        reason: "to see whether it is kept from more".into(),
+                        optional: false,
+                    }),*],
                     input_schema: None,
                     output_schema: None,
                     config_schema: Some("{}".into()),
@@ -148,7 +156,7 @@ macro_rules! planner {
 /// passes.
 #[macro_export]
 macro_rules! gate {
-    ($name:literal, $world:literal, $act:path) => {
+    ($name:literal, $world:literal, [$($need:ident),*], $act:path) => {
         mod bindings {
             wit_bindgen::generate!({
                 path: "../../../wit",
@@ -166,7 +174,11 @@ macro_rules! gate {
                     name: $name.into(),
                     version: "0.1.0".into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    needs: Vec::new(),
+                    needs: vec![$(bindings::sandgate::plugin::types::Need {
+                        kind: bindings::sandgate::plugin::types::NeedKind::$need,
+                        reason: "to see whether it is kept from more".into(),
+                        optional: false,
+                    }),*],
                     input_schema: None,
                     output_schema: None,
                     config_schema: Some("{}".into()),

@@ -368,5 +368,6 @@ kit::agent!(
         include sandgate:plugin/agent@0.1.0;
         import sandgate:plugin/model@0.1.0;
     }",
+    [Model],
     act
 );

@@ -13,7 +13,10 @@ fn act(order: &Order) -> Result<Value, String> {
     let count = order.number("count", 100);
     Ok(match order.act() {
         // Behaves.
-        "get" => json!(get(url)?),
+        "get" => match order.text("authorization") {
+            "" => json!(get(url)?),
+            value => json!(Sending::url(url)?.header("authorization", value).come()?),
+        },
         // Where it goes.
         "hosts" => told(
             hosts::spellings(order.text("allowed"), order.number("port", 80))
@@ -88,5 +91,6 @@ fn act(order: &Order) -> Result<Value, String> {
 kit::agent!(
     "net-agent",
     "package test:guest; world guest { include sandgate:plugin/agent@0.1.0; }",
+    [Http, Secrets],
     act
 );

@@ -41,5 +41,6 @@ fn act(order: &Order) -> Result<Value, String> {
 kit::gate!(
     "probe-gate",
     "package test:guest; world guest { include sandgate:plugin/gate@0.1.0; }",
+    [],
     act
 );

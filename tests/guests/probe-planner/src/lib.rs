@@ -41,5 +41,6 @@ fn act(order: &Order) -> Result<Value, String> {
 kit::planner!(
     "probe-planner",
     "package test:guest; world guest { include sandgate:plugin/planner@0.1.0; }",
+    [],
     act
 );

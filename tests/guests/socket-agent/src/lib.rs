@@ -31,5 +31,6 @@ fn act(order: &Order) -> Result<Value, String> {
 kit::agent!(
     "socket-agent",
     "package test:guest; world guest { include sandgate:plugin/agent@0.1.0; }",
+    [Http],
     act
 );
