@@ -5,7 +5,7 @@ mod support;
 
 use sandgate_authority::{
     FilePick, Layer, Narrowing, OperatorCeiling, Policy, PolicyRules, Refusal, Request, Resolution,
-    Rule, RuleField, authority_lines, grants, plugin_lines, resolve,
+    Rule, RuleField, authority_lines, grants, narrows, plugin_lines, resolve,
 };
 use sandgate_model::{
     ExecGrant, FileGrant, FileMode, Grants, ModelGrant, Need, NeedKind, SecretGrant, SecretTarget,
@@ -327,6 +327,65 @@ fn what_a_task_picks_and_the_project_lacks_is_a_mistake() {
     };
     let refusals = ask(&all_needs(), &denied, &rich(), None).unwrap_err();
     assert_eq!(refusals[0].origin, Some(origin(11)), "{refusals:?}");
+}
+
+#[test]
+fn a_rule_that_is_denied_whole_offers_nothing() {
+    let mut rules = rich().into_rules();
+    rules.http_denied = vec![at(11, http("api.example.com", "/*", &["GET", "POST"]))];
+    let policy = Policy::new(rules).unwrap();
+    let refusals = decide(&[need(NeedKind::Http, false)], None, &policy, None).unwrap_err();
+    assert_eq!(refusals[0].layer, Layer::Project);
+    assert_eq!(refusals[0].origin, Some(origin(11)), "{refusals:?}");
+}
+
+#[test]
+fn approvals_and_denials_hold_in_a_plan_that_is_made_again() {
+    let all = ask(&all_needs(), &Narrowing::default(), &rich(), None)
+        .unwrap()
+        .grants;
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Grants));
+    let wider: [Change<'_>; 7] = [
+        ("denial", &|g| g.http_denied.clear()),
+        ("private", &|g| g.http[0].private = true),
+        ("redirects", &|g| g.http[0].redirects = 1),
+        ("network", &|g| g.exec[0].network = true),
+        ("another argument", &|g| {
+            g.exec[0].args.push("--force".to_owned())
+        }),
+        ("merge", &|g| g.merge = true),
+        ("a model", &|g| g.model[0].models.push("huge".to_owned())),
+    ];
+    for (what, change) in wider {
+        let mut new = all.clone();
+        change(&mut new);
+        let refusals = narrows("task `a`", &new, &[&all]).unwrap_err();
+        assert!(
+            refusals[0].message.starts_with("task `a` would get"),
+            "{what}: {refusals:?}"
+        );
+        assert_eq!(narrows("task `a`", &all, &[&all]), Ok(()), "{what}");
+    }
+    // What had to be approved has to be approved again; the other way round is narrower.
+    let mut approved = all.clone();
+    approved.exec.iter_mut().for_each(|e| e.approval = true);
+    approved.http.iter_mut().for_each(|h| h.approval = true);
+    approved.model.iter_mut().for_each(|m| m.approval = true);
+    assert_eq!(
+        narrows("t", &all, &[&approved]).unwrap_err().len(),
+        2 + 2 + 2
+    );
+    assert_eq!(narrows("t", &approved, &[&all]), Ok(()));
+    // A stricter rule beside a free one counts, too.
+    let mut both = all.clone();
+    both.model.extend(approved.model.clone());
+    both.http.extend(approved.http.clone());
+    assert_eq!(narrows("t", &all, &[&both]).unwrap_err().len(), 2 + 2);
+    // A write into a copy is less than a write into the project, not more.
+    let mut copy = all.clone();
+    copy.workspace = Workspace::Clone;
+    assert_eq!(narrows("t", &copy, &[&all]), Ok(()));
+    assert_eq!(narrows("t", &all, &[&copy]).unwrap_err().len(), 1);
 }
 
 #[test]
