@@ -53,9 +53,18 @@ impl Agent for Runner {
             "Runs one allowed command and hands on what it wrote, as text, JSON or an artifact",
         )
         .need(NeedKind::Exec, "runs the command that its input names")
-        .optional_need(NeedKind::FilesRead, "the command works in the directories that the task is granted")
-        .optional_need(NeedKind::FilesWrite, "the command writes where the task may write")
-        .optional_need(NeedKind::Secrets, "secrets that a rule hands to its command")
+        .optional_need(
+            NeedKind::FilesRead,
+            "the command works in the directories that the task is granted",
+        )
+        .optional_need(
+            NeedKind::FilesWrite,
+            "the command writes where the task may write",
+        )
+        .optional_need(
+            NeedKind::Secrets,
+            "secrets that a rule hands to its command",
+        )
         .input_schema(input_schema())
         .output_schema(output_schema())
     }

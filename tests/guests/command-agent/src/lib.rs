@@ -130,6 +130,6 @@ kit::agent!(
         include sandgate:plugin/agent@0.1.0;
         import sandgate:plugin/command@0.1.0;
     }",
-    [Exec],
+    [Exec, FilesRead, FilesWrite],
     act
 );
