@@ -2,6 +2,8 @@
 //! tree. Rules of one crate are tested in that crate, where it costs a hundredth.
 
 #[cfg(test)]
+mod capabilities;
+#[cfg(test)]
 mod cli_basics;
 #[cfg(test)]
 mod crash;

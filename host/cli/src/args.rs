@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Resume(Which),
     /// Try failed, lost or cancelled tasks of a run again
     Retry(Retry),
+    /// Show what each task of a workflow may do, where that comes from, and what changed since it was accepted
+    Policy(Policy),
     /// Look at plugins
     #[command(subcommand)]
     Plugin(Plugin),
@@ -152,6 +154,9 @@ pub(crate) struct RunArgs {
     /// Stay when the run waits for a person or a signal, instead of leaving with exit code 4
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Only tell what would happen: the plan, refusals, approvals, gates, cost; nothing is recorded
+    #[arg(long, conflicts_with_all = ["new", "wait"])]
+    pub(crate) dry_run: bool,
 }
 
 /// `dispatch`, `verify`.
@@ -279,7 +284,22 @@ pub(crate) struct Schema {
 
 /// `doctor`.
 #[derive(ClapArgs, Debug)]
-pub(crate) struct Doctor {}
+pub(crate) struct Doctor {
+    /// List the known advisories about libraries of this binary, and whether they reach it
+    #[arg(long)]
+    pub(crate) advisories: bool,
+}
+
+/// `policy`.
+#[derive(ClapArgs, Debug)]
+pub(crate) struct Policy {
+    /// The workflow's file
+    #[arg(value_name = "WORKFLOW")]
+    pub(crate) workflow: PathBuf,
+    /// Accept what it shows: write it into sandgate.lock
+    #[arg(long)]
+    pub(crate) accept: bool,
+}
 
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

@@ -23,6 +23,9 @@ const OPERATOR_FILE: &str = "sandgate/operator.toml";
 /// Largest operator's file in bytes: far more than anybody writes by hand.
 const OPERATOR_MAX: u64 = 1 << 20;
 
+/// The hidden argument that makes this program compile one component and end.
+pub(crate) const COMPILE_WORKER: &str = "__compile";
+
 /// Everything a command needs besides its own arguments.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -67,6 +70,10 @@ impl Context {
         HostOptions {
             cache_dir: cache_dir(),
             command: self.command.clone(),
+            launcher: std::env::current_exe().ok(),
+            compile_args: vec![COMPILE_WORKER.into()],
+            program_dirs: program_dirs(&self.base),
+            env: std::env::vars_os().collect(),
         }
     }
 
@@ -179,6 +186,17 @@ fn directory(variable: &str, below_home: &str) -> Option<PathBuf> {
             .filter(|p| p.is_absolute())
             .map(|home| home.join(below_home))
     })
+}
+
+/// The directories of `PATH` in which programs of commands are looked for. One inside the project, or a relative one, is
+/// left out: whoever may write there would choose the program.
+fn program_dirs(base: &Path) -> Vec<PathBuf> {
+    let project = Project::find(base).ok();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .filter(|dir| project.as_ref().is_none_or(|project| !dir.starts_with(project)))
+        .collect()
 }
 
 /// Where compiled components are kept; absent when the machine has no place for it.

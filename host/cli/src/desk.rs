@@ -175,6 +175,24 @@ impl Desk {
         error
     }
 
+    /// An error beside the host: the display ends, and the error goes on.
+    pub(crate) fn failed(&self, error: CliError) -> CliError {
+        self.clear(error)
+    }
+
+    /// Tells where a run went otherwise than a dry run would have said.
+    pub(crate) async fn compare(&self, ui: &Ui, id: RunId) {
+        let Some(prediction) = self.host.predicted(id).await else {
+            return;
+        };
+        let Ok(run) = self.run(id) else {
+            return;
+        };
+        for line in prediction.compare(&run.summary()) {
+            self.note(ui, &format!("otherwise than a dry run says: {line}"));
+        }
+    }
+
     /// Ends the display.
     pub(crate) fn finish(&self) {
         let progress = self.watcher.progress().take();
@@ -332,6 +350,7 @@ pub(crate) fn submit_error(ui: &Ui, error: SubmitError) -> CliError {
     match error {
         SubmitError::Invalid(found) => diagnostics::not_taken(ui, &found),
         SubmitError::Request(error) => request_error(&error),
+        SubmitError::Plan(why) => CliError::invalid(format!("no plan can be made: {}", Esc(&why))),
         error => CliError::host(error.to_string()).below(&error),
     }
 }

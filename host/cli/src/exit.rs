@@ -19,13 +19,6 @@ pub(crate) enum Exit {
     /// Policy does not allow it.
     Refused,
     /// The budget does not cover it.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "promised; budgets are not enforced by this version"
-        )
-    )]
     Budget,
     /// Ctrl-C. The state is safe; `sandgate resume` goes on.
     Interrupted,
@@ -62,6 +55,8 @@ pub(crate) struct Ended {
     pub(crate) work_good: bool,
     /// A task was refused by policy.
     pub(crate) refused: bool,
+    /// A task was refused by the budget.
+    pub(crate) over_budget: bool,
 }
 
 /// The exit code of a run. A refusal is told apart from a failure, since trying again does not help; a gate is
@@ -72,6 +67,7 @@ pub(crate) fn of_run(ended: Ended) -> Exit {
         Some(Outcome::Verified) => Exit::Success,
         Some(Outcome::Cancelled) => Exit::Failed,
         Some(Outcome::Partial | Outcome::Failed) if ended.refused => Exit::Refused,
+        Some(Outcome::Partial | Outcome::Failed) if ended.over_budget => Exit::Budget,
         Some(Outcome::Partial | Outcome::Failed) if ended.work_good => Exit::Gate,
         Some(Outcome::Partial | Outcome::Failed) => Exit::Failed,
     }
@@ -127,6 +123,7 @@ mod tests {
                 outcome,
                 work_good,
                 refused,
+                ..Ended::default()
             })
         };
         assert_eq!(run(Some(Outcome::Verified), true, false), Exit::Success);
@@ -137,5 +134,11 @@ mod tests {
         assert_eq!(run(Some(Outcome::Failed), false, true), Exit::Refused);
         assert_eq!(run(Some(Outcome::Cancelled), false, false), Exit::Failed);
         assert_eq!(run(None, true, false), Exit::Waiting);
+        let broke = Ended {
+            outcome: Some(Outcome::Failed),
+            over_budget: true,
+            ..Ended::default()
+        };
+        assert_eq!(of_run(broke), Exit::Budget);
     }
 }

@@ -9,7 +9,6 @@ mod desk;
 mod diagnostics;
 mod error;
 mod exit;
-mod holder;
 mod pick;
 mod plugins;
 mod progress;
@@ -25,6 +24,12 @@ use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Hidden modes come first: before any thread, and before the arguments are looked at.
+    sandgate_exec::launcher::run_if_launched();
+    let compile = std::env::args_os().nth(1);
+    if compile.is_some_and(|arg| arg == context::COMPILE_WORKER) {
+        return sandgate_sandbox::compile_worker_main();
+    }
     let typed: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|arg| arg.to_string_lossy().into_owned())

@@ -2,15 +2,19 @@
 
 use crate::{
     answer::{failed, from_outcome},
-    call, context,
+    call::{self, Ready},
+    context,
     local::Shared,
-    work::AttemptWork,
+    room::{PATCH, PATCH_TYPE, Room},
+    work::{AttemptWork, Inbox},
 };
 use sandgate_model::{
-    Artifact, AttemptEnd, AttemptNo, Charge, Digest, FailureClass, INLINE_MAX, Payload, PlanTask,
-    RunId, Session, TaskOutput, TaskWork,
+    Artifact, ArtifactName, AttemptEnd, AttemptNo, Caller, Charge, Digest, FailureClass, Grants,
+    INLINE_MAX, Payload, PlanTask, RunId, Session, TaskIx, TaskOutput, TaskWork, Workspace,
 };
-use sandgate_sandbox::{AgentAnswer, CancelToken, Limits, Outcome, TaskRequest};
+use sandgate_sandbox::{
+    AgentAnswer, CancelToken, Limits, NewArtifact, Outcome, TaskRequest,
+};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -18,11 +22,12 @@ use std::sync::Arc;
 pub(crate) async fn run(
     shared: &Arc<Shared>,
     run: RunId,
-    attempt: AttemptNo,
+    which: (TaskIx, AttemptNo),
     work: AttemptWork,
     cancel: &CancelToken,
+    inbox: &Inbox,
 ) -> AttemptEnd {
-    match attempted(shared, run, attempt, &work, cancel).await {
+    match attempted(shared, run, which, &work, cancel, inbox).await {
         Ok(end) | Err(end) => end,
     }
 }
@@ -34,9 +39,10 @@ fn host(message: String) -> AttemptEnd {
 async fn attempted(
     shared: &Arc<Shared>,
     run: RunId,
-    attempt: AttemptNo,
+    (ix, attempt): (TaskIx, AttemptNo),
     work: &AttemptWork,
     cancel: &CancelToken,
+    inbox: &Inbox,
 ) -> Result<AttemptEnd, AttemptEnd> {
     let task = work
         .plan
@@ -66,36 +72,100 @@ async fn attempted(
         .check_input(&input)
         .map_err(|message| failed(FailureClass::Input, message))?;
 
-    let caller = call::Caller {
-        run,
-        who: work.id.as_str(),
-        task: Some(&work.id),
-        limits: Limits::agent(),
-    };
-    let call = call::prepare(shared, &caller, &plugin, &task.grants, task.timeout, cancel)
-        .map_err(|message| failed(FailureClass::Refused, message))?;
+    if matches!(session, Session::Pinned(_)) && own_room(&task.grants) {
+        let message = format!(
+            "a pinned session lives on from task to task, so it cannot have a workspace of its own: write \
+             workspace = \"shared\", or leave `session` out of task `{}`",
+            work.id
+        );
+        return Err(failed(FailureClass::Refused, message));
+    }
     let request = TaskRequest {
         id: work.id.to_string(),
         attempt: attempt.0,
         idempotency_key: idempotency_key(run, work),
         input,
-        produces: task.produces.clone(),
+        // The patch is the host's to make.
+        produces: task
+            .produces
+            .iter()
+            .filter(|name| !(worktree(task) && name.as_str() == PATCH))
+            .cloned()
+            .collect(),
         artifacts: call::readable(shared, &work.readable),
     };
+    let caller = call::Caller {
+        run,
+        by: Caller::Task { task: ix, attempt },
+        who: work.id.as_str(),
+        task: Some(&work.id),
+        limits: Limits::agent(),
+        own: task.limits,
+        allowance: work.allowance,
+        inbox,
+    };
+    // Directories are made last: nothing between here and the call can fail and leave them behind.
+    let Ready { call, room } =
+        call::prepare(shared, &caller, &plugin, &task.grants, task.timeout, cancel)
+            .await
+            .map_err(|message| failed(FailureClass::Refused, message))?;
     let outcome = match session {
         Session::Spawn => shared.sandbox.run(&call, config, request).await.outcome,
         Session::Pinned(name) => {
-            let key = (run, name.clone(), task.grants.files.clone());
+            let key = (run, name.clone(), task.grants.clone());
             shared
                 .sessions
                 .run(&shared.sandbox, key, &call, config, request)
                 .await
         }
     };
+    // The guest and its handles are gone before its directories are.
+    drop(call);
     match outcome {
-        Outcome::Output(answer) => Ok(store(shared, task, &plugin, answer).await?),
-        other => Err(from_outcome(other, task.timeout)),
+        Outcome::Output(answer) => {
+            let answer = with_changes(task, answer, room).await?;
+            Ok(store(shared, task, &plugin, answer).await?)
+        }
+        other => {
+            if let Some(room) = room {
+                room.discard().await;
+            }
+            Err(from_outcome(other, task.timeout))
+        }
     }
+}
+
+/// Whether the directories live only as long as one attempt.
+fn own_room(grants: &Grants) -> bool {
+    grants.workspace.is_own() && (!grants.files.is_empty() || !grants.exec.is_empty())
+}
+
+fn worktree(task: &PlanTask) -> bool {
+    task.grants.workspace == Workspace::Worktree && !task.grants.files.is_empty()
+}
+
+/// The answer with the changes of its worktree as one more artifact.
+async fn with_changes(
+    task: &PlanTask,
+    mut answer: AgentAnswer,
+    room: Option<Room>,
+) -> Result<AgentAnswer, AttemptEnd> {
+    let Some(room) = room else {
+        return Ok(answer);
+    };
+    let patch = room
+        .finish()
+        .await
+        .map_err(|message| failed(FailureClass::Plugin, message))?;
+    if let Some(bytes) = patch.filter(|_| worktree(task)) {
+        let name = ArtifactName::new(PATCH).map_err(|error| host(error.to_string()))?;
+        answer.artifacts.push(NewArtifact {
+            name,
+            media_type: PATCH_TYPE.to_owned(),
+            bytes,
+        });
+    }
+    Ok(answer)
 }
 
 /// Equal for every attempt at the same piece of work, and for nothing else.

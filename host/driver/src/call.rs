@@ -1,80 +1,124 @@
 //! From a plan's grants and the project's limits to a call of the sandbox.
 
 use crate::{
+    effects::{Caps, Minting, mint, still_allowed},
     local::{CallSink, Shared},
     notice::{LogLevel, LogSource},
     plugins::Plugin,
+    room::Room,
+    work::Inbox,
 };
-use sandgate_model::{Artifact, FileMode, Grants, Millis, RunId, TaskId};
+use sandgate_engine::Allowance;
+use sandgate_model::{Artifact, Grants, Millis, RunId, TaskId, TaskLimits};
 use sandgate_sandbox::{
-    ArtifactSource, Call, CancelToken, Limits, Preopen, Progress, ReadableArtifact, Sink, Turn,
+    ArtifactSource, Call, CancelToken, Limits, Progress, ReadableArtifact, Sink, Turn,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-/// Who calls: for the log and the progress line.
+/// Who calls: for the log and the progress line, and for the books.
 pub(crate) struct Caller<'a> {
     pub(crate) run: RunId,
+    pub(crate) by: sandgate_model::Caller,
     pub(crate) who: &'a str,
     pub(crate) task: Option<&'a TaskId>,
     /// The role's limits; the project's are put over them.
     pub(crate) limits: Limits,
+    /// The task's own limits, which only lower.
+    pub(crate) own: TaskLimits,
+    /// What it may spend.
+    pub(crate) allowance: Allowance,
+    pub(crate) inbox: &'a Inbox,
 }
 
-/// A call of `plugin` with these grants. Directories are opened here, through the project's own handle, so that
-/// what was granted is what is used.
+/// A call that can begin, with its directories.
+pub(crate) struct Ready {
+    pub(crate) call: Call,
+    pub(crate) room: Option<Room>,
+}
+
+/// A call of `plugin` with these grants: directories are opened and ports are minted here, so that what was granted is
+/// what is used, and it is gone with the call.
 ///
 /// # Errors
-/// When a granted directory cannot be opened.
-pub(crate) fn prepare(
-    shared: &Shared,
+/// When the project allows less by now, or a granted directory cannot be opened or made.
+pub(crate) async fn prepare(
+    shared: &Arc<Shared>,
     caller: &Caller<'_>,
     plugin: &Plugin,
     grants: &Grants,
     timeout: Millis,
     cancel: &CancelToken,
-) -> Result<Call, String> {
-    let mut files = Vec::with_capacity(grants.files.len());
-    for grant in &grants.files {
-        let dir = shared.root.open_dir(&grant.host).map_err(|error| {
-            format!(
-                "the granted directory `{}` cannot be opened: {error}; create it, or change `files` under \
-                 [policy] in sandgate.toml",
-                grant.host
-            )
-        })?;
-        files.push(Preopen {
-            dir: Arc::new(dir),
-            guest: grant.guest.clone(),
-            write: grant.mode == FileMode::Write,
-        });
+) -> Result<Ready, String> {
+    if *grants != Grants::default() {
+        still_allowed(&shared.project, caller.who, grants)?;
     }
-    let project = shared.project.file().limits;
-    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-    let limits = Limits {
-        deadline: Duration::from_millis(timeout.0),
-        memory: size(project.memory),
-        output_bytes: size(project.output),
-        log_bytes: size(project.log),
-        artifact_bytes: size(project.artifact),
-        ..caller.limits.clone()
-    };
-    let sink = CallSink {
+    let deadline = Duration::from_millis(timeout.0);
+    let sink = Arc::new(CallSink {
         run: caller.run,
         who: caller.who.to_owned(),
         task: caller.task.cloned(),
         clock: shared.clock,
         log: shared.log(caller.run),
         notices: shared.notices.clone(),
+    });
+    let key = [
+        caller.run.to_string(),
+        format!("{:?}", caller.by),
+        caller.who.to_owned(),
+    ];
+    let room = Room::open(shared, caller.run, &key, caller.who, grants).await?;
+    if let Some(left_out) = room.as_ref().and_then(Room::left_out) {
+        sink.write(LogLevel::Warn, LogSource::Log, left_out);
+    }
+    let project = shared.project.file().limits;
+    let own = &caller.own;
+    let low = |project: u64, own: Option<u64>| own.map_or(project, |own| own.min(project));
+    let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    let limits = Limits {
+        deadline,
+        memory: size(low(project.memory, own.memory)),
+        output_bytes: size(low(project.output, own.output)),
+        log_bytes: size(low(project.log, own.log)),
+        artifact_bytes: size(low(project.artifact, own.artifact)),
+        disk_bytes: low(project.disk, own.disk),
+        disk_files: low(project.files, own.files),
+        host_calls: low(project.calls, own.calls),
+        ..caller.limits.clone()
     };
-    Ok(Call {
+    let powers = mint(
+        &shared.brokers,
+        &shared.project,
+        Minting {
+            run: caller.run,
+            by: caller.by,
+            grants,
+            allowance: caller.allowance,
+            inbox: caller.inbox,
+            sink: Arc::clone(&sink),
+            deadline: Instant::now() + deadline,
+            dirs: room.as_ref().map(Room::command_dirs).unwrap_or_default(),
+            caps: Caps {
+                network: low(project.network, own.network),
+                tokens: low(project.tokens, own.tokens),
+                effects: low(project.effects, own.effects),
+            },
+        },
+    );
+    let call = Call {
         component: Arc::clone(&plugin.component),
-        files,
+        files: room.as_ref().map(Room::preopens).unwrap_or_default(),
         turn: Turn {
             limits,
             cancel: cancel.clone(),
-            sink: Arc::new(sink),
+            sink,
+            powers,
         },
-    })
+    };
+    Ok(Ready { call, room })
 }
 
 impl Sink for CallSink {

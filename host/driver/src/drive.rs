@@ -10,7 +10,7 @@ use crate::{
 };
 use sandgate_engine::{Command, Event, Run, Start, Timer};
 use sandgate_journal::{AppendError, NewRecord, Writer};
-use sandgate_model::{AttemptEnd, Moment, RunId};
+use sandgate_model::{AttemptEnd, CallRequest, Caller, Moment, RunId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -51,6 +51,16 @@ pub(crate) struct Decided {
     events: Vec<(RunId, Moment, Arc<Event>)>,
     commands: Vec<(RunId, Command)>,
     faults: Vec<(RunId, String)>,
+    /// Whoever waits for a record of this pass to be durable.
+    told: Vec<Told>,
+}
+
+/// Somebody who waits for a record to be durable.
+enum Told {
+    /// A call that may begin, with its number.
+    Call(oneshot::Sender<Result<u32, String>>, u32),
+    /// Anybody else.
+    Record(oneshot::Sender<()>),
 }
 
 /// The runs, and what the loop needs to move them.
@@ -229,7 +239,22 @@ impl Loop {
     ) -> Result<RunId, DriveError> {
         match message {
             Message::Timer { run, timer } => {
-                self.step(run, now, Event::TimerFired { timer }, decided)?;
+                let _late = self.step(run, now, Event::TimerFired { timer }, decided)?;
+                Ok(run)
+            }
+            Message::Call {
+                run,
+                by,
+                request,
+                reply,
+            } => {
+                self.begin_call(run, now, by, *request, reply, decided)?;
+                Ok(run)
+            }
+            Message::Record { run, event, reply } => {
+                if self.step(run, now, event, decided)?.is_ok() {
+                    decided.told.extend(reply.map(Told::Record));
+                }
                 Ok(run)
             }
             Message::Done { run, key, event } => {
@@ -245,31 +270,60 @@ impl Loop {
                 } else {
                     Some(event)
                 } {
-                    self.step(run, now, event, decided)?;
+                    // One that does not fit any more is dropped.
+                    let _late = self.step(run, now, event, decided)?;
                 }
                 Ok(run)
             }
         }
     }
 
-    /// Steps one run. An event that no longer fits (an answer after a cancel, say) leaves no trace, as it must.
+    /// The intent of a call. Its number is the run's to give: calls of one guest may come in any order.
+    fn begin_call(
+        &mut self,
+        id: RunId,
+        now: Moment,
+        by: Caller,
+        request: CallRequest,
+        reply: oneshot::Sender<Result<u32, String>>,
+        decided: &mut Decided,
+    ) -> Result<(), DriveError> {
+        let call = self.runs.get(&id).and_then(|a| a.run.next_call(by));
+        let stepped = match call {
+            Some(call) => {
+                let event = Event::CallStarted { by, call, request };
+                self.step(id, now, event, decided)?.map(|()| call)
+            }
+            None => Err("whoever asks for it does not run any more".to_owned()),
+        };
+        match stepped {
+            Ok(call) => decided.told.push(Told::Call(reply, call)),
+            // Whoever asked may be gone, too.
+            Err(why) => drop(reply.send(Err(why))),
+        }
+        Ok(())
+    }
+
+    /// Steps one run. An event that no longer fits (an answer after a cancel, say) leaves no trace, as it must; the
+    /// inner result says why it does not fit.
     fn step(
         &mut self,
         id: RunId,
         now: Moment,
         event: Event,
         decided: &mut Decided,
-    ) -> Result<(), DriveError> {
+    ) -> Result<Result<(), String>, DriveError> {
         let Some(active) = self.runs.get_mut(&id) else {
-            return Ok(());
+            return Ok(Err("the run is not driven here".to_owned()));
         };
         match active.run.step(now, &event) {
             Ok(commands) => decided
                 .push(id, now, event, commands)
+                .map(Ok)
                 .map_err(DriveError::Encode),
             Err(illegal) => {
-                tracing::debug!(run = %id, kind = event.kind(), %illegal, "an event came too late");
-                Ok(())
+                tracing::debug!(run = %id, kind = event.kind(), %illegal, "an event does not fit");
+                Ok(Err(illegal.why))
             }
         }
     }
@@ -331,6 +385,7 @@ impl Loop {
             events,
             commands,
             faults,
+            told,
         } = decided;
         if !records.is_empty() {
             let (done, appended) = oneshot::channel();
@@ -355,6 +410,13 @@ impl Loop {
                     at,
                     event,
                 });
+            }
+        }
+        for waiting in told {
+            // Who waited may be gone; the record stands.
+            match waiting {
+                Told::Call(reply, call) => drop(reply.send(Ok(call))),
+                Told::Record(reply) => drop(reply.send(())),
             }
         }
         for (id, command) in commands {

@@ -1,16 +1,29 @@
 //! One gate: call the component with what the run made. Whatever is not an answer is inconclusive.
 
-use crate::{answer::describe, call, context, local::Shared, work::Given};
-use sandgate_engine::GateEnd;
-use sandgate_model::{Artifact, GateIx, Plan, RunId, TaskId};
+use crate::{
+    answer::describe,
+    call, context,
+    local::Shared,
+    work::{Given, Inbox},
+};
+use sandgate_engine::{Allowance, GateEnd};
+use sandgate_model::{Artifact, AttemptNo, Caller, GateIx, Plan, RunId, TaskId, TaskLimits};
 use sandgate_sandbox::{CancelToken, FinishedTask, Limits, Outcome, Subject};
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Which gate, and what it may spend.
+pub(crate) struct Gate<'a> {
+    pub(crate) gate: GateIx,
+    pub(crate) attempt: AttemptNo,
+    pub(crate) allowance: Allowance,
+    pub(crate) inbox: &'a Inbox,
+}
 
 /// Runs the gate.
 pub(crate) async fn run(
     shared: &Arc<Shared>,
     run: RunId,
-    gate: GateIx,
+    gate: Gate<'_>,
     plan: &Arc<Plan>,
     finished: Vec<(TaskId, Given)>,
     cancel: &CancelToken,
@@ -24,24 +37,30 @@ pub(crate) async fn run(
 async fn checked(
     shared: &Arc<Shared>,
     run: RunId,
-    gate: GateIx,
+    caller: Gate<'_>,
     plan: &Arc<Plan>,
     finished: Vec<(TaskId, Given)>,
     cancel: &CancelToken,
 ) -> Result<GateEnd, String> {
     let gate = plan
         .gates
-        .get(gate.get())
+        .get(caller.gate.get())
         .ok_or("the plan has no such gate")?;
     let plugin = shared.plugins.pinned(&gate.plugin, plan).await?;
     let who = format!("gate:{}", gate.id);
     let caller = call::Caller {
         run,
+        by: Caller::Gate {
+            gate: caller.gate,
+            attempt: caller.attempt,
+        },
         who: &who,
         task: None,
         limits: Limits::gate(),
+        own: TaskLimits::default(),
+        allowance: caller.allowance,
+        inbox: caller.inbox,
     };
-    let call = call::prepare(shared, &caller, &plugin, &gate.grants, gate.timeout, cancel)?;
     let mut readable: BTreeMap<String, Artifact> = BTreeMap::new();
     let mut tasks = Vec::with_capacity(finished.len());
     for (id, output) in finished {
@@ -64,12 +83,18 @@ async fn checked(
         tasks,
         artifacts: call::readable(shared, &readable),
     };
-    match shared
+    // Directories are made last: nothing between here and the call can fail and leave them behind.
+    let ready = call::prepare(shared, &caller, &plugin, &gate.grants, gate.timeout, cancel).await?;
+    let outcome = shared
         .sandbox
-        .check(&call, subject, &gate.config)
+        .check(&ready.call, subject, &gate.config)
         .await
-        .outcome
-    {
+        .outcome;
+    drop(ready.call);
+    if let Some(room) = ready.room {
+        room.discard().await;
+    }
+    match outcome {
         Outcome::Output(checks) => Ok(GateEnd::Checks { checks }),
         Outcome::Cancelled => Ok(GateEnd::Cancelled),
         other => Err(describe(other, gate.timeout).1),

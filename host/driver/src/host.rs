@@ -7,24 +7,28 @@ use crate::{
     notice::Notice,
     planning,
     plugins::{PluginProblem, Plugins},
+    predict::Prediction,
     project::Project,
     reader::{LOGS_DIR, LookError, Reader, RunRow},
     sessions::Sessions,
+    setup::{self, BrokerError},
     work::Executor,
 };
 use cap_std::{ambient_authority, fs::Dir};
-use sandgate_engine::{Event, Run, RunState, Steps};
+use sandgate_engine::{Allowance, Event, Run, RunState, Steps};
 use sandgate_journal::{ArtifactError, ArtifactStore, OpenError, Opener, SqliteStore, Writer};
-use sandgate_model::{Packet, RunId, TaskIx};
-use sandgate_sandbox::{Sandbox, SandboxConfig, SetupError};
+use sandgate_model::{Packet, Plan, PluginName, RunBudget, RunId, TaskIx};
+use sandgate_sandbox::{Sandbox, SandboxConfig, SetupError, WorkerCommand};
 use sandgate_workflow::{
     Code, Context, Diagnostic, Diagnostics, Given, RenderError, Source, Subject, Workflow,
     render_text,
 };
 use serde_json::Value;
+use sandgate_workspace::{Settings, Workspaces};
 use std::{
-    collections::BTreeMap,
-    io,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fmt, io,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -34,12 +38,33 @@ use tokio::sync::{mpsc, watch};
 const NOTICES: usize = 4096;
 
 /// How a host is set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct HostOptions {
     /// Where compiled components are kept; absent: compile each time.
     pub cache_dir: Option<PathBuf>,
     /// The command that runs, for whoever finds the project in use.
     pub command: String,
+    /// The binary whose hidden modes start commands and compile components: this one. Absent: commands cannot run,
+    /// and components are compiled in this process.
+    pub launcher: Option<PathBuf>,
+    /// Arguments that make it compile a component.
+    pub compile_args: Vec<OsString>,
+    /// Directories in which programs of commands are looked for, besides the usual ones.
+    pub program_dirs: Vec<PathBuf>,
+    /// The environment that secrets may come from. Nothing else is taken from it.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+impl fmt::Debug for HostOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the environment: it holds secrets.
+        f.debug_struct("HostOptions")
+            .field("cache_dir", &self.cache_dir)
+            .field("command", &self.command)
+            .field("launcher", &self.launcher)
+            .field("program_dirs", &self.program_dirs)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A workflow to run.
@@ -91,6 +116,15 @@ pub enum HostError {
     /// The sandbox cannot be made.
     #[error("the sandbox cannot be set up")]
     Sandbox(#[from] SetupError),
+    /// The workspaces cannot be used.
+    #[error("the workspaces of the project cannot be used")]
+    Workspaces(#[from] sandgate_workspace::OpenError),
+    /// What an earlier process left in the workspaces cannot be removed.
+    #[error("what an earlier process left in the workspaces cannot be removed")]
+    Sweep(#[from] sandgate_workspace::SweepError),
+    /// What requests, commands and text generation need cannot be set up.
+    #[error(transparent)]
+    Brokers(#[from] BrokerError),
     /// A directory cannot be used.
     #[error("{} cannot be used", .0.display())]
     Io(PathBuf, #[source] io::Error),
@@ -111,6 +145,23 @@ pub enum SubmitError {
     /// It could not be recorded.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// What the project's budget has left could not be found out.
+    #[error("what the budget has left cannot be found out")]
+    Look(#[source] LookError),
+    /// No plan can be made.
+    #[error("no plan can be made: {0}")]
+    Plan(String),
+}
+
+/// What a run would do.
+#[derive(Clone, Debug)]
+pub struct DryRun {
+    /// The plan it would have.
+    pub plan: Plan,
+    /// What the plan will ask for.
+    pub prediction: Prediction,
+    /// A planner that was not asked, since it would have done more than compute.
+    pub unasked: Option<PluginName>,
 }
 
 /// A workflow with what was found out about it.
@@ -152,8 +203,13 @@ pub async fn check(project: &Project, plugins: &Plugins, source: &Arc<Source>) -
 /// # Errors
 /// When the sandbox cannot be made.
 pub fn sandbox(options: &HostOptions) -> Result<Sandbox, SetupError> {
+    let compile_worker = options.launcher.as_ref().map(|program| WorkerCommand {
+        program: program.clone(),
+        args: options.compile_args.clone(),
+    });
     Sandbox::new(&SandboxConfig {
         cache_dir: options.cache_dir.clone(),
+        compile_worker,
         ..SandboxConfig::default()
     })
 }
@@ -186,6 +242,10 @@ impl Host {
         let root = project.root().map_err(io(project.dir().to_owned()))?;
         let logs = open_logs(&state_dir).map_err(io(state_dir.join(LOGS_DIR)))?;
         let sandbox = sandbox(options)?;
+        let workspaces = Workspaces::open(Settings::new(project.dir(), &state_dir))?;
+        // Whoever drove before is gone, and its attempts with it.
+        workspaces.sweep(&BTreeSet::new())?;
+        let brokers = setup::brokers(&project, &state_dir, options)?;
         let (notices, shows) = mpsc::channel(NOTICES);
         let shared = Arc::new(Shared {
             plugins: Plugins::new(Arc::clone(&project), sandbox.clone()),
@@ -198,6 +258,8 @@ impl Host {
             notices,
             open_logs: Mutex::default(),
             sessions: Sessions::default(),
+            workspaces,
+            brokers,
         });
         let executor: Arc<dyn Executor> = Arc::new(Local::new(Arc::clone(&shared)));
         Ok(Self {
@@ -264,6 +326,7 @@ impl Host {
             inputs,
             steps,
             planners,
+            budget: self.allowance(workflow.budget.as_ref())?,
         };
         let id = RunId::new(uuid::Uuid::now_v7());
         self.turn
@@ -287,6 +350,85 @@ impl Host {
             .catalog(&self.plugins().wanted(&workflow))
             .await;
         Ok(planning::inspect(&self.shared, &workflow, &catalog, inputs))
+    }
+
+    /// What a new run may cost: the smaller of what its workflow says and what the project's budget has left. It is held
+    /// for the run until that ends, so that runs beside each other never spend the same money.
+    fn allowance(&self, workflow: Option<&RunBudget>) -> Result<Allowance, SubmitError> {
+        let own = Allowance {
+            micros: workflow.map(|b| b.limit),
+            tokens: workflow.and_then(|b| b.tokens),
+        };
+        let Some(limit) = self.project().file().budget_micros else {
+            return Ok(own);
+        };
+        let rows = self.reader.runs().map_err(SubmitError::Look)?;
+        let held: u64 = rows
+            .iter()
+            .fold(0, |sum, row| sum.saturating_add(row.held_micros));
+        let left = limit.saturating_sub(held);
+        let of_project = Allowance {
+            micros: Some(left),
+            tokens: None,
+        };
+        Ok(own.min(of_project))
+    }
+
+    /// Predicts a run without recording anything. A planner is asked only when it can do nothing but compute; otherwise the
+    /// written tasks alone are looked at, and the answer says so.
+    ///
+    /// # Errors
+    /// All mistakes of the workflow at once; what keeps a plan from being made.
+    pub async fn dry_run(
+        &self,
+        source: &Arc<Source>,
+        inputs: &BTreeMap<String, String>,
+    ) -> Result<DryRun, SubmitError> {
+        let (workflow, inputs) = self.bound(source, inputs).await?;
+        let available = self.allowance(workflow.budget.as_ref())?;
+        let (plan, unasked) = planning::rehearse(&self.shared, &workflow, inputs)
+            .await
+            .map_err(SubmitError::Plan)?;
+        let digest = plan.digest().ok();
+        let needs_commands = plan
+            .tasks
+            .iter()
+            .map(|t| &t.grants)
+            .chain(plan.gates.iter().map(|g| &g.grants))
+            .any(|grants| !grants.exec.is_empty());
+        let contained = match needs_commands {
+            true => self.contained().await,
+            false => Ok(()),
+        };
+        let prediction = Prediction::of(&plan, digest, self.project(), available, contained);
+        Ok(DryRun {
+            plan,
+            prediction,
+            unasked,
+        })
+    }
+
+    /// What was to be expected of a run, from its plan. `None`: it has none yet.
+    pub async fn predicted(&self, id: RunId) -> Option<Prediction> {
+        let run = self.run(id)?;
+        let plan = Arc::clone(run.plan()?);
+        let (digest, limit) = (run.digest(), run.limit());
+        let needs_commands = plan.tasks.iter().any(|t| !t.grants.exec.is_empty());
+        let contained = match needs_commands {
+            true => self.contained().await,
+            false => Ok(()),
+        };
+        Some(Prediction::of(&plan, digest, self.project(), limit, contained))
+    }
+
+    /// Whether commands can be contained on this machine.
+    async fn contained(&self) -> Result<(), String> {
+        let runner = self.shared.brokers.runner.clone();
+        match tokio::task::spawn_blocking(move || runner.containment().sufficient()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(why)) => Err(why),
+            Err(error) => Err(format!("it could not be found out: {error}")),
+        }
     }
 
     async fn bound(
@@ -416,7 +558,8 @@ fn open_logs(state_dir: &std::path::Path) -> io::Result<Dir> {
 }
 
 /// A plugin that cannot be loaded, as a mistake in the project's file where it has a place there.
-fn unusable(project: &Project, problem: &PluginProblem) -> Diagnostic {
+#[must_use]
+pub fn unusable(project: &Project, problem: &PluginProblem) -> Diagnostic {
     let file = project.file();
     let located = file
         .plugins

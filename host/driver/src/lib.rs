@@ -5,12 +5,14 @@
 //! it from anywhere. Nothing here prints, exits or reads the environment, and no rule of the product is decided
 //! here: the engine decides, the sandbox enforces.
 
+mod accept;
 mod answer;
 mod attempt;
 mod call;
 mod clock;
 mod context;
 mod drive;
+mod effects;
 mod evaluate;
 mod gate;
 mod host;
@@ -21,25 +23,32 @@ mod packet;
 mod perform;
 mod planning;
 mod plugins;
+mod predict;
 mod project;
 mod reader;
 mod record;
+mod room;
 mod sessions;
+mod setup;
 mod work;
 
+pub use accept::{Acceptance, LOCK_FILE, LockError, imports};
 pub use drive::{DriveError, RequestError};
 pub use host::{
-    AdoptError, Checked, Host, HostError, HostOptions, Request, Submission, SubmitError, check,
-    sandbox,
+    AdoptError, Checked, DryRun, Host, HostError, HostOptions, Request, Submission, SubmitError, check,
+    sandbox, unusable,
 };
 pub use notice::{LogLevel, LogLine, LogSource, Notice};
-pub use plugins::{Plugin, PluginProblem, Plugins};
+pub use plugins::{Plugin, PluginProblem, Plugins, read_component};
+pub use predict::{Asked, CostRange, Denied, PredictedGate, Prediction};
 pub use project::{PROJECT_FILE, Project, ProjectError, STATE_DIR};
 pub use reader::{LookError, Reader, RunRow, row};
 pub use record::{ReplayError, decode, replay};
+pub use setup::BrokerError;
 
 /// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -4,6 +4,7 @@
 use crate::{
     attempt,
     clock::{Clock, millis},
+    effects::Brokers,
     evaluate, gate,
     logs::RunLog,
     notice::{LogLevel, LogLine, LogSource, Notice},
@@ -18,6 +19,7 @@ use sandgate_engine::{Evaluated, Event, GateEnd};
 use sandgate_journal::ArtifactStore;
 use sandgate_model::{AttemptEnd, FailureClass, Millis, RunId};
 use sandgate_sandbox::{CancelToken, Sandbox};
+use sandgate_workspace::Workspaces;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) notices: mpsc::Sender<Notice>,
     pub(crate) open_logs: Mutex<BTreeMap<RunId, Arc<RunLog>>>,
     pub(crate) sessions: Sessions,
+    pub(crate) workspaces: Workspaces,
+    pub(crate) brokers: Brokers,
 }
 
 /// A lock whose holder panicked still holds plain data that is whole: nothing here is changed in two steps.
@@ -97,14 +101,14 @@ impl Executor for Local {
         let answer = Answer {
             run,
             key,
-            inbox,
+            inbox: inbox.clone(),
             running: Arc::clone(&self.running),
             start: Instant::now(),
             sent: false,
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let event = perform(&shared, run, job, &cancel, answer.start).await;
+            let event = perform(&shared, run, job, &cancel, &inbox, answer.start).await;
             answer.send(event);
         });
     }
@@ -128,10 +132,11 @@ async fn perform(
     run: RunId,
     job: Job,
     cancel: &CancelToken,
+    inbox: &Inbox,
     start: Instant,
 ) -> Event {
     match job {
-        Job::Plan { order } => planning::make(shared, run, order, cancel).await,
+        Job::Plan { order } => planning::make(shared, run, order, cancel, inbox).await,
         Job::Evaluate {
             task,
             plan,
@@ -145,7 +150,7 @@ async fn perform(
             attempt,
             work,
         } => {
-            let end = attempt::run(shared, run, attempt, *work, cancel).await;
+            let end = attempt::run(shared, run, (task, attempt), *work, cancel, inbox).await;
             Event::AttemptEnded {
                 task,
                 attempt,
@@ -158,8 +163,15 @@ async fn perform(
             attempt,
             plan,
             finished,
+            allowance,
         } => {
-            let end = gate::run(shared, run, gate, &plan, finished, cancel).await;
+            let caller = gate::Gate {
+                gate,
+                attempt,
+                allowance,
+                inbox,
+            };
+            let end = gate::run(shared, run, caller, &plan, finished, cancel).await;
             Event::GateEnded {
                 gate,
                 attempt,

@@ -5,7 +5,7 @@ use crate::{
     work::{AttemptWork, Given, Job, JobKey, PlanOrder, Upstream},
 };
 use sandgate_engine::{Command, Run, TaskState};
-use sandgate_model::{Artifact, RunId, TaskIx};
+use sandgate_model::{Artifact, Caller, RunId, TaskIx};
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Loop {
@@ -24,6 +24,7 @@ impl Loop {
                     source: run.source(),
                     file: run.file().to_owned(),
                     inputs: run.inputs().clone(),
+                    allowance: run.allowance(Caller::Planner).unwrap_or_default(),
                 };
                 Some(Job::Plan {
                     order: Box::new(order),
@@ -44,6 +45,9 @@ impl Loop {
                     .filter(|t| t.state == TaskState::Succeeded)
                     .filter_map(|t| Some((t.id.clone(), Given::of(run, t.ix)?)))
                     .collect(),
+                allowance: run
+                    .allowance(Caller::Gate { gate, attempt })
+                    .unwrap_or_default(),
             }),
             Command::AbandonPlan => return self.executor.cancel(id, JobKey::Plan),
             Command::CancelAttempt { task, attempt } => {
@@ -93,6 +97,9 @@ fn attempt_job(run: &Run, task: TaskIx, attempt: sandgate_model::AttemptNo) -> O
         plan,
         upstream: upstream(run, task, crate::context::input),
         readable,
+        allowance: run
+            .allowance(Caller::Task { task, attempt })
+            .unwrap_or_default(),
     };
     Some(Job::Attempt {
         task,

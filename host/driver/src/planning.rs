@@ -1,13 +1,20 @@
 //! Making the plan: show the planner a packet, take its draft as hostile input, freeze it with the written tasks.
 
-use crate::{answer::describe, call, local::Shared, packet, work::PlanOrder};
-use sandgate_engine::Event;
+use crate::{
+    answer::describe,
+    call,
+    local::Shared,
+    packet,
+    work::{Inbox, PlanOrder},
+};
+use sandgate_engine::{Allowance, Event};
 use sandgate_model::{
-    DraftPlan, FileGrant, Millis, OfferedAgent, OfferedGate, Packet, PluginName, Role, RunId,
+    Caller, DraftPlan, FileGrant, FileMode, Grants, Millis, OfferedAgent, OfferedGate, Packet, Plan,
+    PluginName, Role, RunId, TaskLimits,
 };
 use sandgate_sandbox::{CancelToken, Limits, Outcome};
 use sandgate_workflow::{
-    Catalog, Context, Style, Workflow, check, freeze, plugin_grants, render_text,
+    Catalog, Context, Style, Workflow, check, freeze, planner_grants, render_text,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -18,9 +25,10 @@ pub(crate) async fn make(
     run: RunId,
     order: Box<PlanOrder>,
     cancel: &CancelToken,
+    inbox: &Inbox,
 ) -> Event {
     let planner = order.planner.clone();
-    match made(shared, run, *order, cancel).await {
+    match made(shared, run, *order, cancel, inbox).await {
         Ok(event) => event,
         Err(message) => Event::PlannerFailed { planner, message },
     }
@@ -31,6 +39,7 @@ async fn made(
     run: RunId,
     order: PlanOrder,
     cancel: &CancelToken,
+    inbox: &Inbox,
 ) -> Result<Event, String> {
     let bytes = {
         let shared = Arc::clone(shared);
@@ -58,7 +67,20 @@ async fn made(
             let packet = inspect(shared, &workflow, &catalog, order.inputs.clone());
             Some((
                 planner.clone(),
-                ask(shared, run, planner, &workflow, &catalog, &packet, cancel).await?,
+                ask(
+                    shared,
+                    Asked {
+                        run,
+                        name: planner,
+                        allowance: order.allowance,
+                        inbox,
+                        cancel,
+                    },
+                    &workflow,
+                    &catalog,
+                    &packet,
+                )
+                .await?,
             ))
         }
     };
@@ -80,15 +102,68 @@ async fn made(
     })
 }
 
+/// The plan that a run would get, with nothing recorded, and the planner that was not asked because it would do more
+/// than compute.
+pub(crate) async fn rehearse(
+    shared: &Arc<Shared>,
+    workflow: &Workflow,
+    inputs: BTreeMap<String, Value>,
+) -> Result<(Plan, Option<PluginName>), String> {
+    let names = shared.plugins.wanted(workflow);
+    let (catalog, _) = shared.plugins.catalog(&names).await;
+    let mut draft = None;
+    let mut unasked = None;
+    if let Some(planner) = workflow.planner.as_ref().map(|p| &p.plugin.value) {
+        let grants = planner_grants(workflow, planner, shared.project.file(), &catalog);
+        if grants.is_ok_and(|grants| only_computes(&grants)) {
+            // Nobody listens: a planner without powers makes no calls.
+            let (inbox, _nobody) = tokio::sync::mpsc::unbounded_channel();
+            let packet = inspect(shared, workflow, &catalog, inputs.clone());
+            let asked = Asked {
+                run: RunId::new(uuid::Uuid::nil()),
+                name: planner,
+                allowance: Allowance::default(),
+                inbox: &inbox,
+                cancel: &CancelToken::new(),
+            };
+            draft = Some((
+                planner.clone(),
+                ask(shared, asked, workflow, &catalog, &packet).await?,
+            ));
+        } else {
+            unasked = Some(planner.clone());
+        }
+    }
+    let plan = freeze(workflow, shared.project.file(), &catalog, inputs, draft, 1)
+        .map_err(|errors| errors.to_string())?;
+    Ok((plan, unasked))
+}
+
+fn only_computes(grants: &Grants) -> bool {
+    grants.http.is_empty()
+        && grants.exec.is_empty()
+        && grants.model.is_empty()
+        && !grants.budget
+        && grants.files.iter().all(|f| f.mode == FileMode::Read)
+}
+
+/// Which planner is asked, and with what.
+struct Asked<'a> {
+    run: RunId,
+    name: &'a PluginName,
+    allowance: Allowance,
+    inbox: &'a Inbox,
+    cancel: &'a CancelToken,
+}
+
 async fn ask(
     shared: &Arc<Shared>,
-    run: RunId,
-    name: &PluginName,
+    asked: Asked<'_>,
     workflow: &Workflow,
     catalog: &Catalog,
     packet: &Packet,
-    cancel: &CancelToken,
 ) -> Result<DraftPlan, String> {
+    let name = asked.name;
     let plugin = shared
         .plugins
         .load(name)
@@ -105,18 +180,32 @@ async fn ask(
         .unwrap_or(shared.project.file().limits.attempt);
     let who = format!("planner:{name}");
     let caller = call::Caller {
-        run,
+        run: asked.run,
+        by: Caller::Planner,
         who: &who,
         task: None,
         limits: Limits::planner(),
+        own: TaskLimits::default(),
+        allowance: asked.allowance,
+        inbox: asked.inbox,
     };
-    let grants =
-        plugin_grants("the planner", name, shared.project.file(), catalog).map_err(|refusals| {
+    let grants = planner_grants(workflow, name, shared.project.file(), catalog).map_err(
+        |refusals| {
             let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
             refusals.join("; ")
-        })?;
-    let call = call::prepare(shared, &caller, &plugin, &grants, timeout, cancel)?;
-    match shared.sandbox.plan(&call, packet, &config).await.outcome {
+        },
+    )?;
+    let ready = call::prepare(shared, &caller, &plugin, &grants, timeout, asked.cancel).await?;
+    let outcome = shared
+        .sandbox
+        .plan(&ready.call, packet, &config)
+        .await
+        .outcome;
+    drop(ready.call);
+    if let Some(room) = ready.room {
+        room.discard().await;
+    }
+    match outcome {
         Outcome::Output(draft) => Ok(draft),
         other => Err(describe(other, timeout).1),
     }
@@ -136,9 +225,9 @@ pub(crate) fn inspect(
         .files()
         .iter()
         .map(|rule| FileGrant {
-            host: rule.host.to_string(),
-            guest: rule.guest.to_string(),
-            mode: rule.mode,
+            host: rule.grant.host.to_string(),
+            guest: rule.grant.guest.to_string(),
+            mode: rule.grant.mode,
         })
         .collect();
     let (files, files_cut) = packet::list(&shared.root, &roots);

@@ -3,18 +3,16 @@
 
 use crate::{local::lock, project::Project};
 use sandgate_model::{Description, Digest, Plan, PluginName};
-use sandgate_sandbox::{Component, Sandbox};
+use sandgate_sandbox::{COMPONENT_MAX, Component, Sandbox};
 use sandgate_workflow::{Catalog, CatalogEntry, InputSchema, PluginSource, Workflow, WrittenWork};
 use serde_json::Value;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     io::Read,
-    path::PathBuf,
+    path::Path,
     sync::{Arc, Mutex},
 };
-
-/// Largest component read, in bytes; the sandbox refuses larger ones.
-const COMPONENT_MAX: u64 = 32 << 20;
 
 /// A plugin that was loaded.
 #[derive(Debug)]
@@ -28,6 +26,45 @@ pub struct Plugin {
 }
 
 impl Plugin {
+    /// Loads a component and asks it what it is.
+    ///
+    /// # Errors
+    /// Why it is not a plugin, with its causes, for a person.
+    pub async fn of_bytes(
+        sandbox: &Sandbox,
+        bytes: Cow<'static, [u8]>,
+    ) -> Result<Self, String> {
+        let own = sandbox.clone();
+        // Compiling takes up to seconds, so it happens where it may.
+        let component = match tokio::task::spawn_blocking(move || own.load(&bytes)).await {
+            Ok(Ok(component)) => component,
+            Ok(Err(error)) => return Err(crate::chain(&error)),
+            Err(error) => return Err(format!("it could not be loaded: {error}")),
+        };
+        let description = sandbox
+            .describe(&component)
+            .await
+            .map_err(|error| format!("it does not describe itself: {}", crate::chain(&error)))?;
+        let compile = |schema: &Option<Value>, what: &str| {
+            schema
+                .as_ref()
+                .map(|schema| {
+                    InputSchema::new(schema).map_err(|e| {
+                        format!("its {what} schema cannot be used: {}", crate::chain(&e))
+                    })
+                })
+                .transpose()
+        };
+        let input = compile(&description.input_schema, "input")?;
+        let output = compile(&description.output_schema, "output")?;
+        Ok(Self {
+            component,
+            description,
+            input,
+            output,
+        })
+    }
+
     /// Its digest.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -80,7 +117,9 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    pub(crate) fn new(project: Arc<Project>, sandbox: Sandbox) -> Self {
+    /// The plugins of `project`, loaded into `sandbox` when somebody needs them. Needs no journal and no lock.
+    #[must_use]
+    pub fn new(project: Arc<Project>, sandbox: Sandbox) -> Self {
         Self {
             project,
             sandbox,
@@ -195,15 +234,18 @@ impl Plugins {
     }
 
     async fn load_from(&self, source: PluginSource) -> Result<Plugin, String> {
-        let component = match source {
-            PluginSource::Builtin(name) => {
-                let builtin = sandgate_builtins::find(&name)
-                    .ok_or_else(|| format!("sandgate has no builtin plugin `{name}`"))?;
-                self.compiled(builtin.bytes.into()).await
-            }
+        let bytes = match source {
+            PluginSource::Builtin(name) => sandgate_builtins::find(&name)
+                .ok_or_else(|| format!("sandgate has no builtin plugin `{name}`"))?
+                .bytes
+                .into(),
             PluginSource::Path(path) => {
-                let bytes = self.read(path).await?;
-                self.compiled(bytes.into()).await
+                let full = self.project.dir().join(&path);
+                match tokio::task::spawn_blocking(move || read_component(&full)).await {
+                    Ok(Ok(bytes)) => bytes.into(),
+                    Ok(Err(error)) => return Err(format!("{path} cannot be read: {error}")),
+                    Err(error) => return Err(format!("{path} cannot be read: {error}")),
+                }
             }
             PluginSource::Oci(image) => {
                 return Err(format!(
@@ -211,59 +253,22 @@ impl Plugins {
                      download the component and use {{ path = \"...\" }}"
                 ));
             }
-        }?;
-        let description =
-            self.sandbox.describe(&component).await.map_err(|error| {
-                format!("it does not describe itself: {}", crate::chain(&error))
-            })?;
-        let compile = |schema: &Option<Value>, what: &str| {
-            schema
-                .as_ref()
-                .map(|schema| {
-                    InputSchema::new(schema).map_err(|e| {
-                        format!("its {what} schema cannot be used: {}", crate::chain(&e))
-                    })
-                })
-                .transpose()
         };
-        let input = compile(&description.input_schema, "input")?;
-        let output = compile(&description.output_schema, "output")?;
-        Ok(Plugin {
-            component,
-            description,
-            input,
-            output,
-        })
+        Plugin::of_bytes(&self.sandbox, bytes).await
     }
+}
 
-    /// Compiling takes up to seconds, so it happens where it may.
-    async fn compiled(
-        &self,
-        bytes: std::borrow::Cow<'static, [u8]>,
-    ) -> Result<Arc<Component>, String> {
-        let sandbox = self.sandbox.clone();
-        match tokio::task::spawn_blocking(move || sandbox.load(&bytes)).await {
-            Ok(Ok(component)) => Ok(component),
-            Ok(Err(error)) => Err(crate::chain(&error)),
-            Err(error) => Err(format!("it could not be loaded: {error}")),
-        }
+/// Reads a component's file; no more of it than a component may have, and one byte so that the sandbox refuses it.
+///
+/// # Errors
+/// When it cannot be read, or is not a regular file: a device could be read for ever.
+pub fn read_component(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
     }
-
-    async fn read(&self, path: String) -> Result<Vec<u8>, String> {
-        let full: PathBuf = self.project.dir().join(&path);
-        let read = move || -> std::io::Result<Vec<u8>> {
-            let file = std::fs::File::open(full)?;
-            if !file.metadata()?.is_file() {
-                return Err(std::io::Error::other("it is not a regular file"));
-            }
-            let mut bytes = Vec::new();
-            file.take(COMPONENT_MAX + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(error)) => Err(format!("{path} cannot be read: {error}")),
-            Err(error) => Err(format!("{path} cannot be read: {error}")),
-        }
-    }
+    let mut bytes = Vec::new();
+    file.take(COMPONENT_MAX as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

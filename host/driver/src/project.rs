@@ -126,6 +126,15 @@ impl Project {
         &self.file
     }
 
+    /// Whether the project's own file names this plugin, rather than a gate that ships with sandgate.
+    #[must_use]
+    pub(crate) fn names_plugin(&self, name: &PluginName) -> bool {
+        self.file
+            .plugins
+            .get(name)
+            .is_some_and(|located| located.span != Span::new(0, 0))
+    }
+
     /// Warnings about the file.
     #[must_use]
     pub fn warnings(&self) -> &Diagnostics {

@@ -44,6 +44,12 @@ pub struct RunRow {
     pub tasks: usize,
     /// How many of them succeeded.
     pub succeeded: usize,
+    /// What it cost so far, in millionths.
+    #[serde(default)]
+    pub spent_micros: u64,
+    /// What it holds of the project's budget: all it may cost while it goes on, what it cost once it has ended.
+    #[serde(default)]
+    pub held_micros: u64,
 }
 
 /// A row as it is kept beside the journal, so that a list need not replay every run that ever was. Only believed
@@ -203,6 +209,11 @@ pub fn row(run: &Run) -> RunRow {
         ended: run.ended(),
         tasks,
         succeeded,
+        spent_micros: run.spent().micros,
+        held_micros: match run.limit().micros {
+            Some(limit) if !run.state().ended() => limit,
+            _ => run.spent().micros,
+        },
     }
 }
 

@@ -3,16 +3,16 @@
 //! cancelled is dropped, and the next task opens a new one.
 
 use crate::local::lock;
-use sandgate_model::{FileGrant, RunId, SessionName};
+use sandgate_model::{Grants, RunId, SessionName};
 use sandgate_sandbox::{AgentAnswer, Call, LiveSession, Outcome, Sandbox, TaskRequest};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Mutex};
 
 /// Which session: names mean nothing outside their run.
 ///
-/// The grants belong to it: an instance keeps the directories it was opened with, so a task with other grants gets
-/// another instance and never the wider authority of an earlier one.
-pub(crate) type SessionKey = (RunId, SessionName, Vec<FileGrant>);
+/// The grants belong to it: an instance keeps the directories and interfaces it was opened with, so a task with other
+/// grants gets another instance and never the wider authority of an earlier one.
+pub(crate) type SessionKey = (RunId, SessionName, Grants);
 
 /// The live sessions of this process.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 //! The port to whoever does the work: jobs out, one answer each back. The loop knows nothing of components, and
 //! an executor knows nothing of the journal; another executor can be put in without touching a rule.
 
-use sandgate_engine::{Event, Run, Timer};
+use sandgate_engine::{Allowance, Event, Run, Timer};
 use sandgate_model::{
-    Artifact, AttemptNo, Digest, GateIx, Payload, Plan, PluginName, RunId, TaskId, TaskIx,
+    Artifact, AttemptNo, CallRequest, Caller, Digest, GateIx, Payload, Plan, PluginName, RunId, TaskId, TaskIx,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
 /// Which piece of work, so that it can be taken down.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -85,6 +85,8 @@ pub(crate) struct PlanOrder {
     pub(crate) file: String,
     /// The run's inputs.
     pub(crate) inputs: BTreeMap<String, Value>,
+    /// What the planner may spend.
+    pub(crate) allowance: Allowance,
 }
 
 /// What an attempt does.
@@ -100,6 +102,8 @@ pub(crate) struct AttemptWork {
     pub(crate) upstream: Upstream,
     /// Artifacts it may read, by `TASK.NAME`.
     pub(crate) readable: BTreeMap<String, Artifact>,
+    /// What it may spend.
+    pub(crate) allowance: Allowance,
 }
 
 /// One piece of work. Everything it needs travels with it: the run may change while it is done.
@@ -138,6 +142,8 @@ pub(crate) enum Job {
         plan: Arc<Plan>,
         /// The tasks that succeeded, in plan order.
         finished: Vec<(TaskId, Given)>,
+        /// What it may spend.
+        allowance: Allowance,
     },
 }
 
@@ -165,6 +171,26 @@ pub(crate) enum Message {
         /// What to record.
         event: Event,
     },
+    /// A plugin wants to do something outside: record the intent, and say when it is durable.
+    Call {
+        /// The run.
+        run: RunId,
+        /// Who wants it.
+        by: Caller,
+        /// What.
+        request: Box<CallRequest>,
+        /// The call's number once the intent is durable; why not otherwise.
+        reply: oneshot::Sender<Result<u32, String>>,
+    },
+    /// Something to record beside a job: the outcome of a call, a refusal.
+    Record {
+        /// The run.
+        run: RunId,
+        /// What to record.
+        event: Event,
+        /// Told when it is durable, if anybody waits for that; dropped when it was not recorded.
+        reply: Option<oneshot::Sender<()>>,
+    },
     /// A timer went off.
     Timer {
         /// The run.
@@ -174,9 +200,9 @@ pub(crate) enum Message {
     },
 }
 
-/// The way back. Unbounded on purpose: each running job sends one message, and the engine bounds the jobs, so
-/// the queue is never longer than the sum of the runs' concurrency; and a sender that had to wait could
-/// deadlock with a loop that waits for the disk.
+/// The way back. Unbounded on purpose: each running job sends one message and the engine bounds the jobs; calls wait
+/// for their answer, so each attempt has at most a few on the way. A sender that had to wait could deadlock with a
+/// loop that waits for the disk.
 pub(crate) type Inbox = UnboundedSender<Message>;
 
 /// Does jobs.

@@ -18,6 +18,7 @@ mod artifacts;
 mod chain;
 pub mod conformance;
 mod damage;
+mod driving;
 mod durable;
 mod error;
 mod export;
@@ -32,6 +33,7 @@ mod writer;
 
 pub use artifacts::{ArtifactError, ArtifactStore};
 pub use damage::{Damage, Fault};
+pub use driving::{Driving, driving};
 pub use error::{AppendError, OpenError, ReadError};
 pub use lock::Holder;
 pub use memory::MemoryStore;

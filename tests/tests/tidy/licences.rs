@@ -23,6 +23,7 @@ const LICENCES: &[&str] = &[
     "BSL-1.0",
     "Unlicense",
     "0BSD",
+    "CDLA-Permissive-2.0",
 ];
 
 /// Package, the expression it is let in with, and why.

@@ -9,7 +9,7 @@ use crate::{
     plugins,
     ui::{Esc, count},
 };
-use sandgate_driver::{PROJECT_FILE, Project};
+use sandgate_driver::{PROJECT_FILE, Project, unusable};
 use sandgate_workflow::Diagnostics;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,12 @@ pub(super) async fn check(ctx: &Context, args: &Check) -> Result<Exit, CliError>
         true => workflows(project.dir())?,
         false => args.files.clone(),
     };
-    let (catalog, mut found) = plugins::catalog(&plugins::sandbox(ctx)?, &project).await;
+    let plugins = plugins::of(ctx, &project)?;
+    let (catalog, problems) = plugins.catalog(&plugins.names()).await;
+    let mut found = Diagnostics::default();
+    for problem in &problems {
+        found.push(unusable(&project, problem));
+    }
     let mut bad = Vec::new();
     if found.has_errors() {
         bad.push(PROJECT_FILE.to_owned());

@@ -1,10 +1,13 @@
 //! `doctor`: looks at the machine and at the project, and says what is wrong and what to do about it. Changes nothing
 //! except that compiled code of a builtin plugin may be put into the cache, as any run does.
 
+mod advisories;
+mod commands;
 mod machine;
 mod project;
 
 use crate::{
+    args,
     context::Context,
     error::CliError,
     exit::Exit,
@@ -66,8 +69,13 @@ impl Finding {
 }
 
 /// `doctor`.
-pub(super) async fn doctor(ctx: &Context) -> Result<Exit, CliError> {
+pub(super) async fn doctor(ctx: &Context, args: &args::Doctor) -> Result<Exit, CliError> {
+    if args.advisories {
+        return list_advisories(ctx);
+    }
     let mut findings = machine::look(ctx).await;
+    findings.push(advisories::finding());
+    findings.extend(commands::look(ctx).await);
     findings.extend(project::look(ctx));
     let worst = findings.iter().map(|f| f.level).max().unwrap_or(Level::Ok);
     let ui = &ctx.ui;
@@ -83,6 +91,22 @@ pub(super) async fn doctor(ctx: &Context) -> Result<Exit, CliError> {
     } else {
         Exit::Success
     })
+}
+
+/// The advisories, one line each.
+fn list_advisories(ctx: &Context) -> Result<Exit, CliError> {
+    let all = advisories::all();
+    let ui = &ctx.ui;
+    if ui.json() {
+        ui.document("sandgate.advisories/1", json!({ "advisories": all }))?;
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(&["advisory", "about", "reaches us", "because"]);
+    for advisory in all {
+        table.row(advisory.cells());
+    }
+    ui.print(&table.render(&ui.out, 0))?;
+    Ok(Exit::Success)
 }
 
 fn text(findings: &[Finding], look: &Look) -> String {

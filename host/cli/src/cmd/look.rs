@@ -5,13 +5,13 @@ use crate::{
     context::{Context, look_error},
     error::{CliError, io_error},
     exit::Exit,
-    holder::{self, Holder},
     pick, suggest,
     ui::{Esc, lines, now},
     view::{self, why},
 };
 use sandgate_driver::{Project, Reader};
 use sandgate_engine::Run;
+use sandgate_journal::Driving;
 use sandgate_model::{Digest, Payload};
 use serde_json::json;
 use std::{fs::OpenOptions, io::Write as _, path::Path, sync::Arc};
@@ -56,13 +56,13 @@ fn find(ctx: &Context, typed: Option<&str>) -> Result<(Arc<Project>, Reader, Run
 /// `status`.
 pub(super) fn status(ctx: &Context, args: &Which) -> Result<Exit, CliError> {
     let (project, _, run) = find(ctx, args.run.as_deref())?;
-    let holder = holder::of(&project);
+    let holder = sandgate_journal::driving(&project.state_dir());
     let summary = run.summary();
     let ui = &ctx.ui;
     if ui.json() {
         let host = match holder {
-            Holder::Process(pid) => json!({ "pid": pid }),
-            Holder::Nobody | Holder::Unknown => json!(null),
+            Driving::Process(pid) => json!({ "pid": pid }),
+            Driving::Nobody | Driving::Unknown => json!(null),
         };
         ui.document(
             "sandgate.run/1",

@@ -5,6 +5,7 @@ mod doctor;
 mod init;
 mod look;
 mod plugin;
+mod policy;
 mod run;
 mod schema;
 mod steps;
@@ -35,9 +36,10 @@ pub(crate) fn run(ctx: &Context, command: Command) -> Result<Exit, CliError> {
         Command::Cancel(args) => block_on(steps::cancel(ctx, &args)),
         Command::Resume(args) => block_on(steps::resume(ctx, &args)),
         Command::Retry(args) => block_on(steps::retry(ctx, &args)),
+        Command::Policy(args) => block_on(policy::policy(ctx, &args)),
         Command::Plugin(args) => block_on(plugin::plugin(ctx, &args)),
         Command::Schema(args) => schema::schema(ctx, &args),
-        Command::Doctor(_) => block_on(doctor::doctor(ctx)),
+        Command::Doctor(args) => block_on(doctor::doctor(ctx, &args)),
     }
 }
 

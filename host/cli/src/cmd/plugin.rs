@@ -5,11 +5,10 @@ use crate::{
     context::Context,
     error::CliError,
     exit::Exit,
-    plugins::{self, Loaded},
-    suggest,
+    plugins, suggest,
     ui::{Esc, Look, Table, line},
 };
-use sandgate_driver::Project;
+use sandgate_driver::{Plugin, Plugins, read_component};
 use sandgate_model::{Description, Digest, PluginName, Role};
 use sandgate_sandbox::Sandbox;
 use sandgate_workflow::PluginSource;
@@ -19,10 +18,9 @@ use std::{path::Path, sync::Arc};
 
 /// `plugin ...`.
 pub(super) async fn plugin(ctx: &Context, command: &args::Plugin) -> Result<Exit, CliError> {
-    let sandbox = plugins::sandbox(ctx)?;
     match command {
-        args::Plugin::List => list(ctx, sandbox).await,
-        args::Plugin::Inspect(args) => inspect(ctx, sandbox, &args.plugin).await,
+        args::Plugin::List => list(ctx).await,
+        args::Plugin::Inspect(args) => inspect(ctx, &args.plugin).await,
     }
 }
 
@@ -40,7 +38,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(name: &str, source: String, loaded: Result<Loaded, String>) -> Self {
+    fn new(name: &str, source: String, loaded: Result<Arc<Plugin>, String>) -> Self {
         let (loaded, problem) = match loaded {
             Ok(loaded) => (Some(loaded), None),
             Err(problem) => (None, Some(problem)),
@@ -52,7 +50,7 @@ impl Seen {
             roles: component.map_or_else(Vec::new, |c| c.roles().to_vec()),
             digest: component.map(|c| c.digest()),
             imports: component.map_or_else(Vec::new, |c| c.imports().to_vec()),
-            description: loaded.map(|l| l.description),
+            description: loaded.map(|l| Arc::clone(&l.description)),
             problem,
         }
     }
@@ -75,17 +73,22 @@ fn source_text(source: &PluginSource) -> String {
 }
 
 /// A plugin of the project, by its name there.
-async fn of_project(sandbox: &Sandbox, project: &Project, name: &PluginName) -> Option<Seen> {
-    let source = plugins::source(project, name)?;
-    let loaded = plugins::load(sandbox, project, &source).await;
-    Some(Seen::new(name.as_str(), source_text(&source), loaded))
+async fn of_project(
+    project: &sandgate_workflow::Project,
+    plugins: &Plugins,
+    name: &PluginName,
+) -> Option<Seen> {
+    let source = source_text(&project.plugins.get(name)?.value);
+    let loaded = plugins.load(name).await?;
+    Some(Seen::new(name.as_str(), source, loaded))
 }
 
-async fn list(ctx: &Context, sandbox: Sandbox) -> Result<Exit, CliError> {
+async fn list(ctx: &Context) -> Result<Exit, CliError> {
     let project = ctx.project()?;
+    let plugins = plugins::of(ctx, &project)?;
     let mut all = Vec::new();
-    for name in plugins::names(&project) {
-        all.extend(of_project(&sandbox, &project, &name).await);
+    for name in plugins.names() {
+        all.extend(of_project(project.file(), &plugins, &name).await);
     }
     let broken = all.iter().any(|seen| seen.problem.is_some());
     let ui = &ctx.ui;
@@ -111,7 +114,8 @@ async fn list(ctx: &Context, sandbox: Sandbox) -> Result<Exit, CliError> {
     Ok(if broken { Exit::Failed } else { Exit::Success })
 }
 
-async fn inspect(ctx: &Context, sandbox: Sandbox, typed: &str) -> Result<Exit, CliError> {
+async fn inspect(ctx: &Context, typed: &str) -> Result<Exit, CliError> {
+    let sandbox = plugins::sandbox(ctx)?;
     let seen = match (typed.strip_prefix("builtin:"), PluginName::new(typed)) {
         (Some(name), _) => {
             let builtin = sandgate_builtins::find(name).ok_or_else(|| {
@@ -119,7 +123,7 @@ async fn inspect(ctx: &Context, sandbox: Sandbox, typed: &str) -> Result<Exit, C
                 CliError::usage(format!("there is no builtin plugin `{}`", Esc(name)))
                     .hint_maybe(suggest::hint(name, "there are", names))
             })?;
-            let loaded = plugins::of_bytes(&sandbox, builtin.bytes.into()).await;
+            let loaded = of_bytes(&sandbox, builtin.bytes.into()).await;
             Seen::new(typed, typed.to_owned(), loaded)
         }
         // A name of the project wins; a file of the same name can be written `./NAME`.
@@ -145,11 +149,12 @@ async fn by_name(ctx: &Context, sandbox: &Sandbox, name: &PluginName) -> Result<
         Err(_) if file => return of_file(ctx, sandbox, name.as_str()).await,
         Err(error) => return Err(error),
     };
-    match of_project(sandbox, &project, name).await {
+    let plugins = Plugins::new(Arc::clone(&project), sandbox.clone());
+    match of_project(project.file(), &plugins, name).await {
         Some(seen) => Ok(seen),
         None if file => of_file(ctx, sandbox, name.as_str()).await,
         None => {
-            let names = plugins::names(&project);
+            let names = plugins.names();
             let names = names.iter().map(PluginName::as_str);
             let message = format!("the project has no plugin `{name}`, and there is no such file");
             Err(CliError::usage(message).hint_maybe(suggest::hint(
@@ -161,13 +166,20 @@ async fn by_name(ctx: &Context, sandbox: &Sandbox, name: &PluginName) -> Result<
     }
 }
 
+async fn of_bytes(
+    sandbox: &Sandbox,
+    bytes: std::borrow::Cow<'static, [u8]>,
+) -> Result<Arc<Plugin>, String> {
+    Plugin::of_bytes(sandbox, bytes).await.map(Arc::new)
+}
+
 async fn of_file(ctx: &Context, sandbox: &Sandbox, typed: &str) -> Result<Seen, CliError> {
-    let bytes = plugins::read(&ctx.path(Path::new(typed)))
+    let bytes = read_component(&ctx.path(Path::new(typed)))
         .map_err(|e| CliError::usage(format!("cannot read {}", Esc(typed))).caused_by(&e))?;
     Ok(Seen::new(
         typed,
         typed.to_owned(),
-        plugins::of_bytes(sandbox, bytes.into()).await,
+        of_bytes(sandbox, bytes.into()).await,
     ))
 }
 

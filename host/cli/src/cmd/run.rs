@@ -1,5 +1,6 @@
 //! `run`, `inspect`, `plan`: commands that begin with a workflow.
 
+use super::policy;
 use crate::{
     args::{RunArgs, WorkflowArgs},
     context::{Context, look_error},
@@ -8,9 +9,9 @@ use crate::{
     error::CliError,
     exit::Exit,
     ui::Esc,
-    view::{packet, plan},
+    view::{dry, packet, plan},
 };
-use sandgate_driver::{Submission, SubmitError, check};
+use sandgate_driver::{Project, Submission, SubmitError, check};
 use sandgate_engine::{RunState, Steps};
 use sandgate_model::{Digest, RunId};
 use sandgate_workflow::{Given, Source};
@@ -28,7 +29,13 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
     let project = ctx.project()?;
     let source = ctx.workflow(&project, &args.workflow.workflow)?;
     let inputs = inputs(&args.workflow)?;
-    let mut desk = Desk::open(ctx, project)?;
+    if args.dry_run {
+        return dry_run(ctx, project, &source, &inputs).await;
+    }
+    let mut desk = Desk::open(ctx, Arc::clone(&project))?;
+    policy::gatekeep(ctx, &project, desk.host.plugins(), &source)
+        .await
+        .map_err(|e| desk.failed(e))?;
     let before = if args.new {
         None
     } else {
@@ -59,7 +66,45 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
         }
     };
     desk.drive(args.wait).await?;
+    desk.compare(&ctx.ui, id).await;
     desk.report(&ctx.ui, id)
+}
+
+/// `run --dry-run`.
+async fn dry_run(
+    ctx: &Context,
+    project: Arc<Project>,
+    source: &Arc<Source>,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Exit, CliError> {
+    let desk = Desk::open(ctx, project)?;
+    desk.finish();
+    let dry = desk
+        .host
+        .dry_run(source, inputs)
+        .await
+        .map_err(|e| desk::submit_error(&ctx.ui, e))?;
+    let ui = &ctx.ui;
+    match ui.json() {
+        true => ui.document(
+            "sandgate.dry-run/1",
+            json!({ "plan": dry.plan, "prediction": dry.prediction, "unasked": dry.unasked }),
+        )?,
+        false => {
+            ui.print(&plan::text(&dry.plan, dry.prediction.plan, &ui.out))?;
+            ui.print(&dry::text(&dry.prediction, &ui.out))?;
+        }
+    }
+    if let Some(planner) = &dry.unasked {
+        ui.note(&format!(
+            "planner `{planner}` was not asked, since it does more than compute; its tasks are not in this plan"
+        ));
+    }
+    ui.note("nothing was recorded, nothing was started");
+    Ok(match dry.prediction.denials.is_empty() {
+        true => Exit::Success,
+        false => Exit::Refused,
+    })
 }
 
 /// The latest run of the same text with the same inputs that did not come to its end, if it was meant to go all the
@@ -128,7 +173,10 @@ pub(super) async fn plan(ctx: &Context, args: &WorkflowArgs) -> Result<Exit, Cli
     let project = ctx.project()?;
     let source = ctx.workflow(&project, &args.workflow)?;
     let inputs = inputs(args)?;
-    let mut desk = Desk::open(ctx, project)?;
+    let mut desk = Desk::open(ctx, Arc::clone(&project))?;
+    policy::gatekeep(ctx, &project, desk.host.plugins(), &source)
+        .await
+        .map_err(|e| desk.failed(e))?;
     let steps = Steps {
         dispatch: false,
         verify: false,

@@ -1,6 +1,7 @@
 //! Standard output and standard error. The payload of a command goes to standard output and everything else to
 //! standard error, always through here. Nothing in this module knows what a run is.
 
+mod ask;
 mod escape;
 mod table;
 mod units;

@@ -1,7 +1,7 @@
 //! One event in one line, for `events` and for the progress of a run in a pipe. The names of tasks and what became
 //! of them come from the run as it is after the event.
 
-use super::words;
+use super::{effect, words};
 use crate::ui::{Look, count, money, short, span};
 use sandgate_engine::{Evaluated, Event, GateEnd, Outcome, Reason, Run, TaskState, Timer};
 use sandgate_model::{AttemptEnd, GateIx, TaskIx, TaskOutput, Verdict};
@@ -20,7 +20,7 @@ pub(crate) struct Line {
     pub(crate) main: bool,
 }
 
-fn main(text: String) -> Line {
+pub(super) fn main(text: String) -> Line {
     Line {
         text,
         below: Vec::new(),
@@ -28,7 +28,7 @@ fn main(text: String) -> Line {
     }
 }
 
-fn side(text: String) -> Line {
+pub(super) fn side(text: String) -> Line {
     Line {
         text,
         below: Vec::new(),
@@ -44,6 +44,18 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
             look.bold(format!("run {}", run.id().short())),
             short(goal, MESSAGE_MAX)
         )),
+        Event::CallStarted { by, call, request } => effect::started(*by, *call, request, run, look),
+        Event::CallEnded {
+            by,
+            call,
+            end,
+            took,
+        } => effect::ended(*by, *call, end, *took, run, look),
+        Event::CallRefused {
+            by,
+            request,
+            reason,
+        } => effect::refused(*by, request, reason, run, look),
         Event::PlanningStarted => side("planning started".to_owned()),
         Event::PlannerFailed { planner, message } => {
             let who = planner
@@ -148,12 +160,12 @@ pub(crate) fn run_ended(run: &Run, look: &Look) -> Option<String> {
     })
 }
 
-fn name(ix: TaskIx, run: &Run, look: &Look) -> String {
+pub(super) fn name(ix: TaskIx, run: &Run, look: &Look) -> String {
     run.task(ix)
         .map_or_else(|| format!("#{}", ix.0), |t| look.bold(&t.id))
 }
 
-fn gate_name(ix: GateIx, run: &Run, look: &Look) -> String {
+pub(super) fn gate_name(ix: GateIx, run: &Run, look: &Look) -> String {
     run.gates()
         .find(|g| g.ix == ix)
         .map_or_else(|| format!("#{}", ix.0), |g| look.bold(&g.plan.id))

@@ -44,8 +44,8 @@ fn task(id: &str, needs: &[u32]) -> PlanTask {
         approval_before: false,
         approval_after: false,
         grants: Grants::default(),
-            budget: None,
-            limits: sandgate_model::TaskLimits::default(),
+        budget: None,
+        limits: sandgate_model::TaskLimits::default(),
     }
 }
 

@@ -1,9 +1,12 @@
 //! What is shown of a run: functions from the engine's and the driver's values to text. No I/O, no decisions, and
 //! every piece of text that the host did not write itself goes through [`crate::ui::Esc`].
 
+pub(crate) mod dry;
+mod effect;
 pub(crate) mod event;
 pub(crate) mod packet;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod runs;
 pub(crate) mod status;
 pub(crate) mod summary;

@@ -1,18 +1,16 @@
 //! Where a run is, in a screenful: counts, what runs, what waits.
 
 use super::{summary, words};
-use crate::{
-    holder::Holder,
-    ui::{Look, Table, span},
-};
+use crate::ui::{Look, Table, span};
 use sandgate_engine::{ExecutionSummary, GateState, TaskState, Wait};
+use sandgate_journal::Driving;
 use sandgate_model::Moment;
 
 /// Running tasks listed at most.
 const RUNNING_MAX: usize = 20;
 
 /// As text.
-pub(crate) fn text(s: &ExecutionSummary, holder: &Holder, now: Moment, look: &Look) -> String {
+pub(crate) fn text(s: &ExecutionSummary, holder: &Driving, now: Moment, look: &Look) -> String {
     let mut out = summary::first_line(s, look);
     let mut table = summary::facts(s, look);
     if !s.tasks.is_empty() {
@@ -36,12 +34,12 @@ pub(crate) fn text(s: &ExecutionSummary, holder: &Holder, now: Moment, look: &Lo
     if !s.state.ended() {
         // A process that drives the project may have been asked for another run only.
         let host = match holder {
-            Holder::Process(pid) => Some(format!("process {pid} drives this project")),
-            Holder::Nobody if s.waits.iter().all(Wait::by_itself) => Some(format!(
+            Driving::Process(pid) => Some(format!("process {pid} drives this project")),
+            Driving::Nobody if s.waits.iter().all(Wait::by_itself) => Some(format!(
                 "nobody drives it; go on with `sandgate resume {}`",
                 s.run.short()
             )),
-            Holder::Nobody | Holder::Unknown => None,
+            Driving::Nobody | Driving::Unknown => None,
         };
         if let Some(host) = host {
             table.row([look.dim("host"), host]);

@@ -7,7 +7,7 @@ use crate::{
     ui::{Esc, Look, Table, count, lines, money, short, size, span},
 };
 use sandgate_engine::{ExecutionSummary, Outcome, Reason, RunState, TaskState, TaskSummary, Wait};
-use sandgate_model::{FailureClass, Verdict};
+use sandgate_model::Verdict;
 
 /// With more tasks than this only those are listed that did not succeed: the others would push the rest off the
 /// screen.
@@ -35,7 +35,8 @@ pub(crate) fn ended(s: &ExecutionSummary) -> Ended {
     Ended {
         outcome: s.outcome,
         work_good: s.plan.is_some() && s.tasks.iter().all(good),
-        refused: s.errors.iter().any(|e| e.class == FailureClass::Refused),
+        refused: s.refused_by_policy,
+        over_budget: s.refused_by_budget,
     }
 }
 
@@ -358,6 +359,8 @@ fn next(out: &mut String, s: &ExecutionSummary, look: &Look) {
                     Wait::PlanApproval
                     | Wait::Approval { .. }
                     | Wait::Signal { .. }
+                    | Wait::Budget { .. }
+                    | Wait::GateBudget { .. }
                     | Wait::Retry { .. } => {}
                 }
             }

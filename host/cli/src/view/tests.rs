@@ -4,11 +4,11 @@
 use super::{event, fixture::*, plan as plan_view, status, summary, why};
 use crate::{
     exit::{self, Exit},
-    holder::Holder,
     ui::Look,
 };
 use proptest::prelude::*;
 use sandgate_engine::{Event, Run, Steps};
+use sandgate_journal::Driving;
 use sandgate_model::{AttemptEnd, FailureClass, Moment, TaskId, Verdict};
 
 fn later(run: &Run) -> Moment {
@@ -140,11 +140,11 @@ fn status_of_a_run_on_its_way() {
     let look = Look::plain();
     insta::assert_snapshot!(status::text(
         &run.summary(),
-        &Holder::Process(4711),
+        &Driving::Process(4711),
         later(&run),
         &look
     ));
-    let left = status::text(&run.summary(), &Holder::Nobody, later(&run), &look);
+    let left = status::text(&run.summary(), &Driving::Nobody, later(&run), &look);
     assert!(
         left.contains("go on with `sandgate resume deadbeef`"),
         "{left}"
@@ -208,7 +208,7 @@ proptest! {
         let outputs = [
             summary::text(&summary, &look),
             why::text(&summary, &why::collect(&summary, None), later(&run), &look),
-            status::text(&summary, &Holder::Nobody, later(&run), &look),
+            status::text(&summary, &Driving::Nobody, later(&run), &look),
             story(script),
         ];
         for out in outputs {

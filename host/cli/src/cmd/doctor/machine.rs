@@ -3,13 +3,13 @@
 use super::Finding;
 use crate::{
     context::Context,
-    plugins::{self, Loaded, chain},
     ui::{now, size},
 };
 use rustix::{
     fs::{Mode, OFlags, ResolveFlags},
     io::Errno,
 };
+use sandgate_driver::{Plugin, chain};
 use std::{os::unix::fs::MetadataExt as _, path::Path};
 
 /// Looks at all of it.
@@ -230,12 +230,13 @@ async fn sandbox(ctx: &Context) -> Finding {
             "build it again from a whole source tree",
         );
     };
-    match plugins::of_bytes(&sandbox, builtin.bytes.into()).await {
-        Ok(Loaded {
-            description: said, ..
-        }) => Finding::ok(
+    match Plugin::of_bytes(&sandbox, builtin.bytes.into()).await {
+        Ok(plugin) => Finding::ok(
             WHAT,
-            format!("plugin {} {} answers", said.name, said.version),
+            format!(
+                "plugin {} {} answers",
+                plugin.description.name, plugin.description.version
+            ),
         ),
         Err(problem) => Finding::error(WHAT, problem, HINT),
     }

@@ -3,12 +3,10 @@
 use super::Finding;
 use crate::{
     context::Context,
-    holder::{self, Holder},
-    plugins::chain,
     ui::{count, size},
 };
-use sandgate_driver::{LookError, Project, Reader};
-use sandgate_journal::OpenError;
+use sandgate_driver::{LookError, Project, Reader, chain};
+use sandgate_journal::{Driving, OpenError};
 use std::os::unix::fs::MetadataExt as _;
 
 /// Less free space than this ends a run with a full disk sooner or later.
@@ -90,10 +88,10 @@ fn space(project: &Project) -> Finding {
 }
 
 fn driven(project: &Project) -> Finding {
-    let found = match holder::of(project) {
-        Holder::Process(pid) => format!("process {pid} drives this project"),
-        Holder::Nobody => "nobody drives this project now".to_owned(),
-        Holder::Unknown => "whether anybody drives this project cannot be found out".to_owned(),
+    let found = match sandgate_journal::driving(&project.state_dir()) {
+        Driving::Process(pid) => format!("process {pid} drives this project"),
+        Driving::Nobody => "nobody drives this project now".to_owned(),
+        Driving::Unknown => "whether anybody drives this project cannot be found out".to_owned(),
     };
     Finding::ok("host", found)
 }

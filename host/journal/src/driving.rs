@@ -2,12 +2,12 @@
 //! is about to start. The kernel lists locks and their owners in `/proc/locks`; where that cannot be read, nobody
 //! knows, and nothing is claimed.
 
-use sandgate_driver::Project;
+use crate::lock::LOCK_FILE;
 use std::{os::unix::fs::MetadataExt as _, path::Path};
 
 /// Who drives a project.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Holder {
+pub enum Driving {
     /// This process.
     Process(u32),
     /// None.
@@ -16,21 +16,22 @@ pub(crate) enum Holder {
     Unknown,
 }
 
-/// Looks.
-pub(crate) fn of(project: &Project) -> Holder {
-    let Ok(lock) = project.state_dir().join("lock").metadata() else {
-        return Holder::Nobody;
+/// Who drives the project with this state directory, as far as the kernel tells.
+#[must_use]
+pub fn driving(state_dir: &Path) -> Driving {
+    let Ok(lock) = state_dir.join(LOCK_FILE).metadata() else {
+        return Driving::Nobody;
     };
     let Ok(locks) = std::fs::read_to_string(Path::new("/proc/locks")) else {
-        return Holder::Unknown;
+        return Driving::Unknown;
     };
     match owner(&locks, lock.ino()) {
         // A process of another namespace is listed as 0 or -1.
         Some(pid) => u32::try_from(pid)
             .ok()
             .filter(|p| *p > 0)
-            .map_or(Holder::Unknown, Holder::Process),
-        None => Holder::Nobody,
+            .map_or(Driving::Unknown, Driving::Process),
+        None => Driving::Nobody,
     }
 }
 
