@@ -34,6 +34,8 @@ pub(crate) struct Live {
     pub(crate) redactor: Redactor,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) call: Arc<Call>,
+    /// All of it, once the stream was at its end, and what it took.
+    pub(crate) whole: Option<Result<(Whole, Usage), ModelError>>,
 }
 
 impl fmt::Debug for Generation {
@@ -124,24 +126,28 @@ impl Generation {
         self.state = State::Failed(error);
     }
 
-    /// The stream is at its end: settles, checks and records.
+    /// The stream is at its end: settles, checks and records. Can be given up while it checks, and called again.
     async fn end(&mut self) {
         let State::Live(live) = &mut self.state else {
             return;
         };
         let reading = &mut live.reading;
-        let document = live.schema.as_ref().map(|_| validate::ANSWER_TOOL);
-        let usage = self
-            .bound
-            .settle(&reading.into.claim, reading.into.visible());
-        let whole = reading.into.whole(document);
-        // Of a stream that broke off nobody knows what it cost.
-        if whole.is_ok() || reading.into.ended() {
-            self.cost = meter::amount(&usage);
+        if live.whole.is_none() {
+            let usage = self
+                .bound
+                .settle(&reading.into.claim, reading.into.visible());
+            let document = live.schema.as_ref().map(|_| validate::ANSWER_TOOL);
+            let whole = reading.into.whole(document);
+            // Of a stream that broke off nobody knows what it cost.
+            if whole.is_ok() || reading.into.ended() {
+                self.cost = meter::amount(&usage);
+            }
+            live.whole = Some(whole.map(|whole| (whole, usage)));
         }
-        let finished = match whole {
-            Ok(whole) => live.finished(whole, usage).await,
-            Err(error) => Err(error),
+        let finished = match &live.whole {
+            Some(Ok((whole, usage))) => live.finished(whole, *usage).await,
+            Some(Err(error)) => Err(error.clone()),
+            None => return,
         };
         self.state = match finished {
             Ok(generated) => {
@@ -161,7 +167,7 @@ impl Generation {
 
 impl Live {
     /// The answer as others see it: without secrets, and checked where a schema was given.
-    async fn finished(&self, whole: Whole, usage: Usage) -> Result<Generated, ModelError> {
+    async fn finished(&self, whole: &Whole, usage: Usage) -> Result<Generated, ModelError> {
         let clean = |text: &str| self.redactor.redact_str(text).into_owned();
         let mut text = clean(&whole.text);
         if let Some(schema) = &self.schema {

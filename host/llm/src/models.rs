@@ -265,6 +265,7 @@ impl Models {
                 Mode::Live | Mode::Replay(_) => None,
             },
             call: prepared.call,
+            whole: None,
         };
         Ok(Generation::live(live, prepared.bound))
     }

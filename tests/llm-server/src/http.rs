@@ -1,5 +1,10 @@
 //! Just enough of HTTP/1.1 to read one request.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value gives null for what is not in it"
+)]
+
 use crate::Protocol;
 use serde_json::Value;
 use std::{

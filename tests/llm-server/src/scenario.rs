@@ -1,5 +1,10 @@
 //! What the server does, by the name of the model.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value gives null for what is not in it"
+)]
+
 use crate::{
     Protocol, Seen,
     serve::Shared,

@@ -3,10 +3,11 @@
 use crate::support::{
     BOTH, Outcome, ask, holds, impatient, look, models_with, patient, run, server,
 };
-use sandgate_llm::{Finish, GenerateRequest, Message, ModelError, ProviderKind, Speaker};
+use sandgate_authority::ModelAuthority;
+use sandgate_llm::{Finish, GenerateRequest, Message, ModelError, Money, ProviderKind, Speaker};
 use sandgate_test_llm::SCENARIOS;
 use serde_json::json;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, task::Poll, time::Duration};
 
 /// What has to come of a scenario.
 #[derive(Clone, Copy, Debug)]
@@ -282,18 +283,59 @@ async fn documents_are_checked_by_the_host() {
     }
 }
 
+/// Whoever gives up waiting at any moment, and comes back, gets the same document.
+#[tokio::test]
+async fn waiting_can_be_given_up_at_any_moment() {
+    let server = server();
+    let models = models_with(&server, ProviderKind::Anthropic, |_| {});
+    let grants = crate::support::grants();
+    let mut given_up = 0;
+    for round in 0..30u64 {
+        let mut request = ask("json", "how many?");
+        request.json_schema = Some(json!({"type": "array", "items": {"type": "integer"}}));
+        let permit = ModelAuthority::new(&grants).permit("p/json").unwrap();
+        let prepared = models.prepare(permit, &request, Money::Budgeted).unwrap();
+        let reserved = prepared.estimate();
+        let mut generation = models.generate(prepared, reserved).await.unwrap();
+        let whole = loop {
+            // Polled a few times and dropped, without a timer's patience.
+            let mut polls = round % 5;
+            let attempt = std::future::poll_fn(|cx| {
+                let mut next = Box::pin(generation.next());
+                match next.as_mut().poll(cx) {
+                    Poll::Ready(got) => Poll::Ready(Some(got)),
+                    Poll::Pending if polls == 0 => Poll::Ready(None),
+                    Poll::Pending => {
+                        polls -= 1;
+                        given_up += 1;
+                        drop(next);
+                        cx.waker().wake_by_ref();
+                        Poll::Pending
+                    }
+                }
+            });
+            match attempt.await {
+                Some(got) => {
+                    got.unwrap();
+                    break generation.finish().await.unwrap();
+                }
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(whole.text, "[1]");
+        assert!(!whole.usage.estimated);
+    }
+    assert!(given_up > 0);
+}
+
 #[tokio::test]
 async fn text_comes_as_it_is_made_and_a_dropped_generation_ends() {
     let server = server();
     let models = models_with(&server, ProviderKind::OpenAi, |_| {});
     let grants = crate::support::grants();
-    let permit = sandgate_authority::ModelAuthority::new(&grants)
-        .permit("p/drip")
-        .unwrap();
+    let permit = ModelAuthority::new(&grants).permit("p/drip").unwrap();
     let request = ask("drip", "go");
-    let prepared = models
-        .prepare(permit, &request, sandgate_llm::Money::Budgeted)
-        .unwrap();
+    let prepared = models.prepare(permit, &request, Money::Budgeted).unwrap();
     let reserved = prepared.estimate();
     let mut generation = models.generate(prepared, reserved).await.unwrap();
     for _ in 0..3 {
