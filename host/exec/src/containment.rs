@@ -245,26 +245,27 @@ impl Containment {
         ))
     }
 
-    /// What the launcher is told to use: everything that works.
+    /// What the launcher is told to use: everything that works. Without the namespace of process ids none of the
+    /// others: they need a first process, which only that one has.
     pub(crate) fn features(&self) -> Features {
         let p = &self.probe;
-        let mount = p.mount.is_ok();
+        let pid = p.pid.is_ok();
+        let mount = pid && p.mount.is_ok();
         Features {
-            user: p.user.is_ok(),
-            pid: p.pid.is_ok(),
-            net: p.net.is_ok(),
-            ipc: p.ipc.is_ok(),
-            uts: p.uts.is_ok(),
+            user: pid && p.user.is_ok(),
+            pid,
+            net: pid && p.net.is_ok(),
+            ipc: pid && p.ipc.is_ok(),
+            uts: pid && p.uts.is_ok(),
             mount,
-            proc: mount && p.pid.is_ok() && p.proc.is_ok(),
+            proc: mount && p.proc.is_ok(),
             landlock: *p.landlock.as_ref().unwrap_or(&0),
         }
     }
 }
 
 impl Features {
-    /// The launcher's argument: namespaces separated by commas, or `none`. All of the namespaces need the user's or
-    /// root; without that of process ids the rest would be left behind by nobody, so there are none at all.
+    /// The launcher's argument: namespaces separated by commas, or `none`.
     pub(crate) fn namespaces(&self, network: bool) -> String {
         if !self.pid {
             return "none".to_owned();
@@ -321,5 +322,48 @@ fn ask(launcher: &Path) -> Result<Probe, String> {
         }
         Ok(Err(e)) => Err(format!("the launcher's answer cannot be read: {e}")),
         Err(_) => Err("the launcher did not answer in 10 s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Containment {
+        Containment {
+            probe: Probe {
+                version: VERSION,
+                landlock: Ok(7),
+                seccomp: Ok(()),
+                user: Ok(()),
+                pid: Ok(()),
+                net: Ok(()),
+                ipc: Ok(()),
+                uts: Ok(()),
+                mount: Ok(()),
+                proc: Ok(()),
+            },
+        }
+    }
+
+    /// What is done to mounts without a namespace is done to the machine's.
+    #[test]
+    fn without_the_namespace_of_process_ids_there_is_none() {
+        let features = all().without(&[Part::PidNamespace]).features();
+        let only_landlock = Features {
+            landlock: 7,
+            ..Features::default()
+        };
+        assert_eq!(features, only_landlock);
+        assert_eq!(features.namespaces(false), "none");
+        let features = all().without(&[Part::MountNamespace]).features();
+        assert!(!features.mount && !features.proc && features.pid);
+    }
+
+    #[test]
+    fn the_network_decides_about_its_namespace() {
+        let features = all().features();
+        assert_eq!(features.namespaces(false), "user,pid,net,ipc,uts,mount");
+        assert_eq!(features.namespaces(true), "user,pid,ipc,uts,mount");
     }
 }

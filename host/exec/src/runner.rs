@@ -62,7 +62,7 @@ pub struct RunnerConfig {
     /// Further directories of programs, after `/usr/local/bin`, `/usr/bin` and `/bin`; such as `~/.cargo/bin`.
     pub path: Vec<PathBuf>,
     /// Directories that every command may read and run from: toolchains, such as `~/.rustup`. One that is not there
-    /// is left out.
+    /// is left out. Not `~/.cargo` and its like, which hold keys for registries beside the programs.
     pub read: Vec<PathBuf>,
     /// Directories that plugins or commands can write: a program that lies in one is refused.
     pub writable: Vec<PathBuf>,

@@ -76,6 +76,13 @@ fn go(host: &UnixStream, own_process: bool) -> Result<Report, Failed> {
         prctl::set_child_subreaper(true).map_err(|e| Failed::contain("adopting orphans", e))?;
     }
     if features.mount {
+        // Anywhere else these would be the machine's mounts.
+        if std::process::id() != 1 {
+            return Err(Failed::host(
+                "the order",
+                "mounts are for the first process of a namespace",
+            ));
+        }
         mounts(&launch)?;
     }
     let fence = fence::Fence::open(&launch)?;

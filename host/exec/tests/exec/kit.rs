@@ -198,7 +198,8 @@ pub(crate) fn in_workspace(ws: &Path) -> RunSpec {
             identity: None,
         }],
         cwd: Some(ws.to_owned()),
-        timeout: Some(Duration::from_secs(60)),
+        // Far more than anything here takes: a busy machine is no failure.
+        timeout: Some(Duration::from_secs(300)),
         ..RunSpec::default()
     }
 }
