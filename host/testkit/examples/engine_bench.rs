@@ -4,7 +4,10 @@
 //! `cargo run --release -p sandgate-testkit --example engine_bench`
 
 use sandgate_engine::{Event, Run, RunState, Start, Steps};
-use sandgate_model::{AttemptEnd, Digest, Millis, Moment, Payload, Plan, TaskOutput};
+use sandgate_model::{
+    Amount, AttemptEnd, CallEnd, CallRequest, Caller, Digest, Millis, ModelGrant, Moment, NeedKind,
+    OverBudget, Payload, Plan, RunBudget, TaskOutput,
+};
 use sandgate_testkit::{chain, created, fan, layered, run_id};
 use serde_json::Value;
 use std::{
@@ -45,10 +48,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         "graph", "tasks", "events", "events/s", "µs/event", "µs/task", "freeze ms"
     )?;
     let mut ratios = Vec::new();
-    let families: [(&str, Vec<Arc<Plan>>); 3] = [
+    let families: [(&str, Vec<Arc<Plan>>); 4] = [
         (
             "fan-out 1 -> N -> 1",
             [100, 1_000, 10_000, 100_000].map(|n| fan(n, 40)).to_vec(),
+        ),
+        (
+            "fan-out, all spend",
+            [100, 1_000, 10_000, 100_000]
+                .map(|n| spending(fan(n, 40)))
+                .to_vec(),
         ),
         ("chain", [100, 1_000, 100_000].map(chain).to_vec()),
         (
@@ -87,6 +96,57 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     Ok(())
+}
+
+/// The same plan, in which every task reserves and makes one call.
+fn spending(plan: Arc<Plan>) -> Arc<Plan> {
+    let mut plan = Arc::unwrap_or_clone(plan);
+    for task in &mut plan.tasks {
+        task.grants.model = vec![ModelGrant {
+            provider: "local".to_owned(),
+            models: vec!["*".to_owned()],
+            approval: false,
+        }];
+    }
+    plan.budget = Some(RunBudget {
+        limit: 1_000_000_000,
+        tokens: None,
+        over: OverBudget::Refuse,
+    });
+    Arc::new(plan)
+}
+
+/// The intent and the outcome of a call.
+fn call(by: Caller) -> [Event; 2] {
+    let cost = Amount {
+        micros: 1,
+        tokens: 0,
+    };
+    let request = CallRequest {
+        kind: NeedKind::Model,
+        what: String::new(),
+        digest: Digest::of(b"call"),
+        rule: String::new(),
+        secrets: Vec::new(),
+        reserve: cost,
+    };
+    let end = CallEnd::Done {
+        note: String::new(),
+        cost,
+    };
+    [
+        Event::CallStarted {
+            by,
+            call: 1,
+            request,
+        },
+        Event::CallEnded {
+            by,
+            call: 1,
+            end,
+            took: Millis(1),
+        },
+    ]
 }
 
 fn best_of(plan: &Arc<Plan>) -> Result<Figures, Box<dyn Error>> {
@@ -129,6 +189,12 @@ fn once(plan: &Arc<Plan>) -> Result<(Run, Figures), Box<dyn Error>> {
         let Some((task, attempt)) = running.pop_front() else {
             break;
         };
+        if plan.budget.is_some() {
+            for event in call(Caller::Task { task, attempt }) {
+                run.step(at, &event)?;
+                events += 1;
+            }
+        }
         let end = AttemptEnd::Output(TaskOutput {
             output: Payload::Inline(Value::Null),
             artifacts: Vec::new(),

@@ -4,15 +4,15 @@
 
 mod build;
 mod generate;
+mod graphs;
 mod invariant;
 mod rng;
 mod sequence;
 mod world;
 
-pub use build::{
-    PlanBuilder, TaskBuilder, chain, created, created_with, fan, gate, layered, run_id,
-};
+pub use build::{PlanBuilder, TaskBuilder, created, created_with, gate, run_id};
 pub use generate::{plan, plan_of};
+pub use graphs::{chain, fan, layered};
 pub use invariant::{Observer, Violation};
 pub use rng::Rng;
 pub use sequence::{Sequence, SequenceError};

@@ -170,6 +170,10 @@ impl Run {
     /// The end of a caller: what it reported is booked as far as its reservation goes, the rest of the reservation
     /// goes back to the run. Says how it was over its reservation, if it was; `Err` when by its own report.
     pub(crate) fn close_account(&mut self, by: Caller, charges: &[Charge]) -> Result<bool, Why> {
+        // Most attempts neither spend nor call.
+        if self.ledger.account(by).is_none() && charges.is_empty() {
+            return Ok(false);
+        }
         self.interrupt_calls(by);
         let mut over = Ok(self.ledger.account(by).is_some_and(|account| account.over));
         for charge in charges {

@@ -12,6 +12,7 @@ mod budget;
 mod calls;
 mod cancel;
 mod expand;
+mod funds;
 mod gates;
 mod host;
 mod old;
