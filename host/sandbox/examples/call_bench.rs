@@ -12,8 +12,8 @@
 )]
 
 use sandgate_sandbox::{
-    Call, CancelToken, Component, Limits, NoArtifacts, NoSink, Powers, Outcome, Sandbox, SandboxConfig,
-    TaskRequest, Turn,
+    Call, CancelToken, Component, Limits, NoArtifacts, NoSink, Outcome, Powers, Sandbox,
+    SandboxConfig, TaskRequest, Turn,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::iface;
 use crate::outcome::{MESSAGE_MAX, cut};
 use crate::state::{Misfit, State};
 use crate::{Call, Component, Outcome, Turn};
-use sandgate_model::Role;
+use sandgate_model::{NeedKind, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::Engine;
@@ -34,13 +34,16 @@ impl Set {
     /// What a role's call gets.
     pub(crate) fn of(role: Role, call: &Call) -> Self {
         let powers = &call.turn.powers;
+        let spare = |kind| powers.optional.contains(&kind);
         Self {
             artifacts: role != Role::Planner,
-            files: !call.files.is_empty(),
-            http: powers.http.is_some(),
-            command: powers.command.is_some(),
-            model: powers.model.is_some(),
-            budget: powers.budget.is_some(),
+            files: !call.files.is_empty()
+                || spare(NeedKind::FilesRead)
+                || spare(NeedKind::FilesWrite),
+            http: powers.http.is_some() || spare(NeedKind::Http),
+            command: powers.command.is_some() || spare(NeedKind::Exec),
+            model: powers.model.is_some() || spare(NeedKind::Model),
+            budget: powers.budget.is_some() || spare(NeedKind::Budget),
         }
     }
 
@@ -223,7 +226,9 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
         if granted {
             Ok(())
         } else {
-            Err(format!("grant {what}: `{line}` under [policy] in sandgate.toml"))
+            Err(format!(
+                "grant {what}: `{line}` under [policy] in sandgate.toml"
+            ))
         }
     };
     if is_ours(import, "artifacts") {
@@ -242,7 +247,8 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
         return granted(set.http, "requests to a place", line);
     }
     if is_ours(import, "command") {
-        let line = r#"exec = [{ program = "cargo", args = ["test", "--workspace"] }]"#;
+        let line =
+            r#"exec = [{ program = "cargo", args = ["test", "--workspace"], approval = "none" }]"#;
         return granted(set.command, "a command", line);
     }
     if is_ours(import, "model") {
@@ -312,15 +318,50 @@ mod tests {
     #[test]
     fn each_grant_links_its_interface_and_no_other() {
         let grants = [
-            ("wasi:filesystem/types@0.2.9", "files = [{ host = ", Set { files: true, ..NONE }),
-            ("wasi:http/outgoing-handler@0.2.9", "http = [{ allow = ", Set { http: true, ..NONE }),
-            ("sandgate:plugin/command@0.1.0", "exec = [{ program = ", Set { command: true, ..NONE }),
-            ("sandgate:plugin/model@0.1.0", "model = [{ provider = ", Set { model: true, ..NONE }),
-            ("sandgate:plugin/budget@0.1.0", "charge = true", Set { budget: true, ..NONE }),
+            (
+                "wasi:filesystem/types@0.2.9",
+                "files = [{ host = ",
+                Set {
+                    files: true,
+                    ..NONE
+                },
+            ),
+            (
+                "wasi:http/outgoing-handler@0.2.9",
+                "http = [{ allow = ",
+                Set { http: true, ..NONE },
+            ),
+            (
+                "sandgate:plugin/command@0.1.0",
+                "exec = [{ program = ",
+                Set {
+                    command: true,
+                    ..NONE
+                },
+            ),
+            (
+                "sandgate:plugin/model@0.1.0",
+                "model = [{ provider = ",
+                Set {
+                    model: true,
+                    ..NONE
+                },
+            ),
+            (
+                "sandgate:plugin/budget@0.1.0",
+                "charge = true",
+                Set {
+                    budget: true,
+                    ..NONE
+                },
+            ),
         ];
         for (import, line, set) in grants {
             let told = check(import, NONE);
-            assert!(told.contains(line) && told.contains("sandgate.toml"), "{told}");
+            assert!(
+                told.contains(line) && told.contains("sandgate.toml"),
+                "{told}"
+            );
             assert_eq!(check(import, set), "");
             assert_eq!(check(import, Set::DESCRIBE), "");
             for (other, _, _) in grants.iter().filter(|(other, _, _)| *other != import) {

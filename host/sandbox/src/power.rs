@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use sandgate_model::NeedKind;
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// What a port gives back.
@@ -20,6 +21,9 @@ pub struct Powers {
     pub model: Option<Arc<dyn ModelPort>>,
     /// `sandgate:plugin/budget`.
     pub budget: Option<Arc<dyn BudgetPort>>,
+    /// Kinds that the plugin says it can do without: their interfaces are linked also where nothing is granted, with no
+    /// directory and no port behind them, so that every function refuses and the plugin goes on with less.
+    pub optional: Vec<NeedKind>,
 }
 
 impl fmt::Debug for Powers {

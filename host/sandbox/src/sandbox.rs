@@ -116,11 +116,7 @@ impl Sandbox {
         engine::tick(&built.engine).map_err(SetupError::Ticker)?;
         Ok(Self(Arc::new(Inner {
             linkers: Linkers::new(&built.engine),
-            compiler: Compiler::new(
-                built.engine.clone(),
-                cache,
-                config.compile_worker.clone(),
-            ),
+            compiler: Compiler::new(built.engine.clone(), cache, config.compile_worker.clone()),
             engine: built.engine,
             pooled: built.pooled,
             total: Arc::new(TotalMemory::new(config.total_memory)),

@@ -115,7 +115,8 @@ impl LiveSession {
     pub async fn run(&mut self, turn: &Turn, task: TaskRequest) -> Report<AgentAnswer> {
         let since = Instant::now();
         if !self.linked.has_powers_of(turn) {
-            let message = "the session was opened with other capabilities; open another one".to_owned();
+            let message =
+                "the session was opened with other capabilities; open another one".to_owned();
             return unstarted(Outcome::Host { message }, since);
         }
         let Some(mut live) = self.live.take() else {

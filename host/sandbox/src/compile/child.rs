@@ -44,14 +44,19 @@ impl Answer {
         to.flush()
     }
 
-    /// Reads an answer; `None` when it is not a whole one.
-    pub(super) fn read(mut from: impl Read) -> Option<Self> {
+    /// Reads an answer of at most `most` bytes; `None` when it is not a whole one.
+    pub(super) fn read(mut from: impl Read, most: u64) -> Option<Self> {
         let (mut kind, mut length) = ([0; 1], [0; 8]);
         from.read_exact(&mut kind).ok()?;
         from.read_exact(&mut length).ok()?;
+        let length = u64::from_le_bytes(length);
+        if kind > [2] || length > most {
+            return None;
+        }
         let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).ok()?;
-        if bytes.len() as u64 != u64::from_le_bytes(length) {
+        // One more, to see whether there is one.
+        from.take(length + 1).read_to_end(&mut bytes).ok()?;
+        if bytes.len() as u64 != length {
             return None;
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -70,7 +75,11 @@ impl Answer {
 #[must_use]
 pub fn compile_worker_main() -> ExitCode {
     let answer = limit().map_or_else(
-        |error| Answer::Host(format!("the process that compiles cannot be limited: {error}")),
+        |error| {
+            Answer::Host(format!(
+                "the process that compiles cannot be limited: {error}"
+            ))
+        },
         |()| answer(),
     );
     match answer.write(io::stdout().lock()) {
@@ -106,7 +115,11 @@ fn both(current: u64, maximum: u64) -> Rlimit {
 fn answer() -> Answer {
     let most = REQUEST.len() + 8 + COMPONENT_MAX + 1;
     let mut request = Vec::new();
-    if let Err(error) = io::stdin().lock().take(most as u64).read_to_end(&mut request) {
+    if let Err(error) = io::stdin()
+        .lock()
+        .take(most as u64)
+        .read_to_end(&mut request)
+    {
         return Answer::Host(format!("the process that compiles got nothing: {error}"));
     }
     // Deep nesting in a module becomes recursion in the compiler.
@@ -165,13 +178,17 @@ mod tests {
         ] {
             let mut bytes = Vec::new();
             answer.write(&mut bytes).unwrap();
-            assert_eq!(Answer::read(&*bytes), Some(answer));
+            assert_eq!(Answer::read(&*bytes, 3), Some(answer));
             for end in 0..bytes.len() {
-                assert_eq!(Answer::read(&bytes[..end]), None, "{end}");
+                assert_eq!(Answer::read(&bytes[..end], 3), None, "{end}");
             }
             bytes.push(0);
-            assert_eq!(Answer::read(&*bytes), None);
+            assert_eq!(Answer::read(&*bytes, 3), None);
         }
-        assert_eq!(Answer::read(&[3, 0, 0, 0, 0, 0, 0, 0, 0][..]), None);
+        assert_eq!(Answer::read(&[3, 0, 0, 0, 0, 0, 0, 0, 0][..], 3), None);
+        assert_eq!(
+            Answer::read(&[0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4][..], 3),
+            None
+        );
     }
 }

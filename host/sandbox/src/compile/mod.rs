@@ -6,8 +6,8 @@ mod child;
 mod worker;
 
 pub use child::compile_worker_main;
-pub use worker::WorkerCommand;
 pub(crate) use worker::Compiled;
+pub use worker::WorkerCommand;
 
 use crate::cache::{Cache, Marked};
 use crate::component::{LoadError, check_header};
@@ -119,7 +119,7 @@ impl Compiler {
 
     fn compile_apart(&self, worker: &WorkerCommand, bytes: &[u8]) -> Result<Compiled, LoadError> {
         let _place = self.place().ok_or_else(worker::busy)?;
-        worker::compile(worker, self.settings, bytes)
+        worker::compile(worker, self.settings, bytes, TIME_MAX)
     }
 
     fn compile_here(&self, bytes: &[u8]) -> Result<Component, LoadError> {

@@ -1,8 +1,8 @@
 //! The host's side of compiling in a process of its own: starts it, hands it the bytes, waits for at most a minute,
 //! and says in words what came of it. Must not look into what comes back: whether it fits is wasmtime's to check.
 
+use super::AT_ONCE;
 use super::child::{Answer, MEMORY_MAX, REQUEST};
-use super::{AT_ONCE, TIME_MAX};
 use crate::component::LoadError;
 use crate::outcome::{MESSAGE_MAX, cut};
 use std::ffi::OsString;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 /// Most bytes of machine code taken from a worker. It has a gigabyte of memory for everything; what it makes of
 /// 32 MiB is a fifth of that.
@@ -49,11 +50,12 @@ fn host(reason: impl Into<String>) -> LoadError {
     }
 }
 
-/// Compiles in a process of its own. `settings` makes sure that it is of the same build.
+/// Compiles in a process of its own, which is gone after `time`. `settings` makes sure that it is of the same build.
 pub(super) fn compile(
     worker: &WorkerCommand,
     settings: u64,
     component: &[u8],
+    time: Duration,
 ) -> Result<Compiled, LoadError> {
     let failed = |error: io::Error| {
         host(format!(
@@ -70,7 +72,7 @@ pub(super) fn compile(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
-    let talked = talk(&mut child, settings, component);
+    let talked = talk(&mut child, settings, component, time);
     // Gone in any case: when it is done this does nothing.
     drop(child.kill());
     let status = child.wait().map_err(failed)?;
@@ -83,15 +85,15 @@ pub(super) fn compile(
             }),
             Answer::Host(reason) => Err(host(cut(reason, MESSAGE_MAX))),
         },
-        Ok((None, last_words)) => Err(died(status, &last_words)),
-        Err(Talk::TooLong) => Err(too_long()),
+        Ok((None, last_words)) => Err(died(status, &last_words, time)),
+        Err(Talk::TooLong) => Err(too_long(time)),
         Err(Talk::Failed(error)) => Err(failed(error)),
     }
 }
 
-fn too_long() -> LoadError {
+fn too_long(time: Duration) -> LoadError {
     LoadError::CompileTime {
-        seconds: TIME_MAX.as_secs(),
+        seconds: time.as_secs(),
     }
 }
 
@@ -107,12 +109,12 @@ fn is_memory(words: &str) -> bool {
 }
 
 /// Why there is no answer.
-fn died(status: ExitStatus, last_words: &str) -> LoadError {
+fn died(status: ExitStatus, last_words: &str, time: Duration) -> LoadError {
     if is_memory(last_words) {
         return memory();
     }
     match status.signal() {
-        Some(signal) if signal == rustix::process::Signal::XCPU.as_raw() => too_long(),
+        Some(signal) if signal == rustix::process::Signal::XCPU.as_raw() => too_long(time),
         _ => {
             let said = last_words.lines().rfind(|line| !line.trim().is_empty());
             let how = match said {
@@ -135,6 +137,7 @@ fn talk(
     child: &mut Child,
     settings: u64,
     component: &[u8],
+    time: Duration,
 ) -> Result<(Option<Answer>, String), Talk> {
     let (Some(mut stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -157,13 +160,13 @@ fn talk(
             .map_err(Talk::Failed)?;
         start("compile-out")
             .spawn_scoped(scope, move || {
-                let answer = Answer::read(stdout.take(CODE_MAX));
+                let answer = Answer::read(stdout, CODE_MAX);
                 let mut words = Vec::new();
                 drop(stderr.take(LAST_WORDS).read_to_end(&mut words));
                 drop(give.send((answer, String::from_utf8_lossy(&words).into_owned())));
             })
             .map_err(Talk::Failed)?;
-        let got = match take.recv_timeout(TIME_MAX) {
+        let got = match take.recv_timeout(time) {
             Ok(got) => Ok(got),
             Err(RecvTimeoutError::Timeout) => Err(Talk::TooLong),
             Err(RecvTimeoutError::Disconnected) => {
@@ -181,4 +184,65 @@ pub(super) fn busy() -> LoadError {
     host(format!(
         "{AT_ONCE} other components are still being compiled"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// What comes of a worker that is some other program.
+    fn with(program: &str, args: &[&str]) -> LoadError {
+        let worker = WorkerCommand {
+            program: program.into(),
+            args: args.iter().map(OsString::from).collect(),
+        };
+        // More than a pipe holds, so that a worker that does not read is noticed.
+        let component = vec![0; 1 << 20];
+        let compiled = compile(&worker, 0, &component, Duration::from_millis(500));
+        compiled.err().unwrap()
+    }
+
+    #[test]
+    fn however_a_worker_ends_it_is_an_error_that_says_so() {
+        let sh = |script: &str| with("/bin/sh", &["-c", script]).to_string();
+        for (script, said) in [
+            ("exit 3", "exit status: 3"),
+            ("exit 0", "exit status: 0"),
+            ("echo nonsense that is long enough", "exit status: 0"),
+            ("kill -SEGV $$", "signal: 11"),
+            (
+                "echo first >&2; echo last >&2; exit 1",
+                "exit status: 1: last",
+            ),
+            (
+                "echo memory allocation of 5 bytes failed >&2; kill -ABRT $$",
+                "more than 1024 MiB of memory",
+            ),
+            ("kill -XCPU $$", "longer than 0 s"),
+            ("cat >/dev/null; exit 7", "exit status: 7"),
+        ] {
+            let told = sh(script);
+            assert!(told.contains(said), "{script}: {told}");
+        }
+        assert!(
+            with("/no/such/program", &[])
+                .to_string()
+                .contains("/no/such/program")
+        );
+    }
+
+    #[test]
+    fn a_worker_that_takes_too_long_or_says_too_much_is_ended() {
+        for (program, args) in [("/bin/sleep", &["100"][..]), ("/bin/cat", &["/dev/zero"])] {
+            let since = Instant::now();
+            let told = with(program, args);
+            let ended = matches!(
+                told,
+                LoadError::CompileTime { .. } | LoadError::CompileCrash { .. }
+            );
+            assert!(ended, "{program}: {told}");
+            assert!(since.elapsed() < Duration::from_secs(5), "{program}");
+        }
+    }
 }

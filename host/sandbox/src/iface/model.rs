@@ -55,7 +55,11 @@ pub(crate) fn end_all(table: &mut ResourceTable) {
 fn running(table: &mut ResourceTable) -> usize {
     table
         .iter_mut()
-        .filter(|entry| entry.downcast_ref::<Stream>().is_some_and(|s| s.0.is_some()))
+        .filter(|entry| {
+            entry
+                .downcast_ref::<Stream>()
+                .is_some_and(|s| s.0.is_some())
+        })
         .count()
 }
 
@@ -65,13 +69,20 @@ fn checked(request: GenerateRequest) -> Result<power::GenerateRequest, ModelErro
     let calls = request.messages.iter().flat_map(|m| &m.tool_calls);
     let text: usize = request.messages.iter().map(|m| m.text.len()).sum();
     if request.messages.len() > MESSAGES_MAX {
-        return limit(format!("a conversation has at most {MESSAGES_MAX} messages"));
+        return limit(format!(
+            "a conversation has at most {MESSAGES_MAX} messages"
+        ));
     }
     if text > TEXT_MAX {
-        return limit(format!("a conversation has at most {TEXT_MAX} bytes of text"));
+        return limit(format!(
+            "a conversation has at most {TEXT_MAX} bytes of text"
+        ));
     }
     if request.tools.len() > TOOLS_MAX
-        || request.messages.iter().any(|m| m.tool_calls.len() > TOOLS_MAX)
+        || request
+            .messages
+            .iter()
+            .any(|m| m.tool_calls.len() > TOOLS_MAX)
     {
         return limit(format!("at most {TOOLS_MAX} tools"));
     }

@@ -3,7 +3,8 @@
 use sandgate_model::ArtifactName;
 use sandgate_sandbox::{
     AgentAnswer, ArtifactSource, Call, CancelToken, Component, Limits, LogLine, NoArtifacts,
-    Outcome, Powers, Progress, ReadableArtifact, Report, Sandbox, SandboxConfig, Sink, TaskRequest, Turn,
+    Outcome, Powers, Progress, ReadableArtifact, Report, Sandbox, SandboxConfig, Sink, TaskRequest,
+    Turn,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -29,7 +30,9 @@ guests!(
     hostile_agent,
     hostile_planner,
     hostile_gate,
-    hostile_describer
+    hostile_describer,
+    path_agent,
+    power_agent
 );
 
 /// Keeps what it is told.

@@ -10,12 +10,12 @@ use crate::state::State;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::sync::Arc;
 use wasmtime::component::{HasData, Resource};
-use wasmtime_wasi::filesystem::{Descriptor, Dir, File, WasiFilesystemCtxView};
 use wasmtime_wasi::filesystem::WasiFilesystemView as _;
+use wasmtime_wasi::filesystem::{Descriptor, Dir, File, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry,
-    DirectoryEntryStream, ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream,
-    MetadataHashValue, NewTimestamp, OpenFlags, PathFlags,
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream,
+    ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::runtime::spawn_blocking;
@@ -155,12 +155,20 @@ impl HostDescriptor for Guarded<'_> {
         Ok(self.inner.table.push(opened)?)
     }
 
-    async fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+    async fn create_directory_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        path: String,
+    ) -> FsResult<()> {
         self.with(&fd, move |files, dir| files.make_directory(dir, &path))
             .await
     }
 
-    async fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
+    async fn remove_directory_at(
+        &mut self,
+        fd: Resource<Descriptor>,
+        path: String,
+    ) -> FsResult<()> {
         self.with(&fd, move |files, dir| files.remove_directory(dir, &path))
             .await
     }
@@ -220,8 +228,10 @@ impl HostDescriptor for Guarded<'_> {
             last_modification: time(modified)?,
         };
         let follow = path_flags.contains(PathFlags::SYMLINK_FOLLOW);
-        self.with(&fd, move |files, dir| files.touch(dir, &path, follow, &times))
-            .await
+        self.with(&fd, move |files, dir| {
+            files.touch(dir, &path, follow, &times)
+        })
+        .await
     }
 
     async fn set_times(

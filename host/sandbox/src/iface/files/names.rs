@@ -7,8 +7,8 @@ use super::open::writable;
 use super::place::Place;
 use rustix::fd::OwnedFd;
 use rustix::fs::{
-    AtFlags, FileType, Mode, Timestamps, mkdirat, readlinkat, renameat, statat, symlinkat, unlinkat,
-    utimensat,
+    AtFlags, FileType, Mode, Timestamps, mkdirat, readlinkat, renameat, statat, symlinkat,
+    unlinkat, utimensat,
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wasmtime_wasi::filesystem::Dir;
@@ -52,9 +52,8 @@ impl Files {
 
     pub(super) fn make_directory(&self, dir: &Dir, path: &str) -> Result<(), ErrorCode> {
         let spot = self.spot(dir, path)?;
-        self.quota.make(|| {
-            mkdirat(&spot.parent, spot.last.name, Mode::from_raw_mode(MODE)).map_err(code)
-        })
+        self.quota
+            .make(|| mkdirat(&spot.parent, spot.last.name, Mode::from_raw_mode(MODE)).map_err(code))
     }
 
     pub(super) fn remove_directory(&self, dir: &Dir, path: &str) -> Result<(), ErrorCode> {
@@ -102,8 +101,7 @@ impl Files {
         }
         match kind {
             FileType::Symlink => {
-                let target =
-                    readlinkat(&old.parent, old.last.name, Vec::new()).map_err(code)?;
+                let target = readlinkat(&old.parent, old.last.name, Vec::new()).map_err(code)?;
                 new.place.may_link_to(target.as_bytes())?;
             }
             // Links in it may climb as high as the old place allows. Programs copy instead when they are told this.

@@ -118,11 +118,7 @@ impl Files {
         Err(ErrorCode::NoEntry)
     }
 
-    fn existing(
-        &self,
-        found: &rustix::fd::OwnedFd,
-        wanted: &Wanted,
-    ) -> Result<Opened, ErrorCode> {
+    fn existing(&self, found: &rustix::fd::OwnedFd, wanted: &Wanted) -> Result<Opened, ErrorCode> {
         match kind(found)? {
             FileType::Directory if wanted.writes() => Err(ErrorCode::IsDirectory),
             FileType::Directory => {

@@ -8,9 +8,11 @@ use http::{HeaderMap, HeaderName, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
     WasiHttpHooks,
@@ -18,6 +20,9 @@ use wasmtime_wasi_http::{
 
 /// Bytes that a guest may put into a request's body at once. Two such pieces wait for the port, for each body.
 const CHUNK: usize = 16 << 10;
+
+/// How long a request waits for a place. One that the guest just dropped gives its place back a moment later.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Bytes of a response's headers; the port has a cap of its own, this one is for ports that forget.
 const HEADERS_MAX: usize = 64 << 10;
@@ -38,9 +43,8 @@ type Held = Mutex<Option<HttpBody>>;
 /// What one turn sends.
 pub(super) struct Hooks {
     port: Option<Arc<dyn HttpPort>>,
-    at_once: usize,
-    on_the_way: Arc<AtomicUsize>,
-    sent: u64,
+    places: Arc<Semaphore>,
+    sent: Arc<AtomicU64>,
     bodies: Arc<Mutex<Vec<Weak<Held>>>>,
 }
 
@@ -52,9 +56,8 @@ impl Hooks {
     pub(super) fn new(port: Option<Arc<dyn HttpPort>>, at_once: usize) -> Self {
         Self {
             port,
-            at_once,
-            on_the_way: Arc::default(),
-            sent: 0,
+            places: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
+            sent: Arc::default(),
             bodies: Arc::default(),
         }
     }
@@ -70,16 +73,7 @@ impl Hooks {
     }
 
     pub(super) fn sent(&self) -> u64 {
-        self.sent
-    }
-}
-
-/// A request on its way, until its response's body is gone.
-struct Slot(Arc<AtomicUsize>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.sent.load(Ordering::Relaxed)
     }
 }
 
@@ -107,14 +101,9 @@ impl WasiHttpHooks for Hooks {
         _response_read: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let Some(port) = self.port.clone() else {
-            return refused(Error::HttpRequestDenied);
+            return Box::new(async { Err(Error::HttpRequestDenied) });
         };
-        if self.on_the_way.load(Ordering::Relaxed) >= self.at_once {
-            return refused(Error::ConnectionLimitReached);
-        }
-        self.on_the_way.fetch_add(1, Ordering::Relaxed);
-        self.sent += 1;
-        let slot = Slot(Arc::clone(&self.on_the_way));
+        let (places, sent) = (Arc::clone(&self.places), Arc::clone(&self.sent));
         let bodies = Arc::clone(&self.bodies);
         let times = options.map_or_else(HttpTimes::default, |options| HttpTimes {
             connect: options.connect_timeout,
@@ -123,29 +112,35 @@ impl WasiHttpHooks for Hooks {
         });
         let request = request.map(|body| body.map_err(request_broke).boxed_unsync());
         Box::new(async move {
+            let Ok(Ok(place)) = tokio::time::timeout(GRACE, places.acquire_owned()).await else {
+                return Err(Error::ConnectionLimitReached);
+            };
+            sent.fetch_add(1, Ordering::Relaxed);
             let response = port
                 .send(request, times)
                 .await
                 .map_err(|failure| error(failure, Stage::Response))?;
             let (parts, body) = response.into_parts();
             if size(&parts.headers) > HEADERS_MAX {
-                return Err(Error::HttpResponseHeaderSectionSize(Some(HEADERS_MAX as u32)));
+                return Err(Error::HttpResponseHeaderSectionSize(Some(
+                    HEADERS_MAX as u32,
+                )));
             }
             let held = Arc::new(Mutex::new(Some(body)));
             let mut bodies = lock(&bodies);
             bodies.retain(|body| body.strong_count() > 0);
             bodies.push(Arc::downgrade(&held));
             drop(bodies);
-            let body = Leashed { held, _slot: slot }.boxed_unsync();
+            let body = Leashed {
+                held,
+                _place: place,
+            }
+            .boxed_unsync();
             let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> =
                 Box::new(async { Ok(()) });
             Ok((Response::from_parts(parts, body), nothing))
         })
     }
-}
-
-fn refused(error: Error) -> Box<dyn Future<Output = Sent> + Send> {
-    Box::new(async { Err(error) })
 }
 
 fn size(headers: &HeaderMap) -> usize {
@@ -157,7 +152,10 @@ fn size(headers: &HeaderMap) -> usize {
 
 /// The guest gave up on its own body.
 fn request_broke(error: Error) -> HttpFailure {
-    HttpFailure::Protocol(cut(format!("the request's body broke off: {error}"), MESSAGE_MAX))
+    HttpFailure::Protocol(cut(
+        format!("the request's body broke off: {error}"),
+        MESSAGE_MAX,
+    ))
 }
 
 /// Where something went wrong.
@@ -192,7 +190,8 @@ fn error(failure: HttpFailure, stage: Stage) -> Error {
 /// A response's body that ends when its turn does.
 struct Leashed {
     held: Arc<Held>,
-    _slot: Slot,
+    /// Of the requests at once, until the body is gone.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Body for Leashed {
@@ -243,7 +242,13 @@ mod tests {
         ] {
             assert!(is_forbidden(&HeaderName::from_static(name)), "{name}");
         }
-        for name in ["accept", "content-type", "authorization", "x-proxy", "cookie"] {
+        for name in [
+            "accept",
+            "content-type",
+            "authorization",
+            "x-proxy",
+            "cookie",
+        ] {
             assert!(!is_forbidden(&HeaderName::from_static(name)), "{name}");
         }
     }

@@ -138,7 +138,11 @@ fn header_result<T>(
 fn one_more(state: &mut State) -> wasmtime::Result<WasiHttpCtxView<'_>> {
     let view = view(state);
     let most = view.table.max_capacity();
-    let held = view.table.iter_mut().filter(|entry| is_http(*entry)).count();
+    let held = view
+        .table
+        .iter_mut()
+        .filter(|entry| is_http(*entry))
+        .count();
     if (held + 1).saturating_mul(WEIGHT) > most {
         return Err(ResourceTableError::Full.into());
     }
