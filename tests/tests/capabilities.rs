@@ -36,7 +36,9 @@ impl Web {
                 while !head.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
                     head.push(byte[0]);
                 }
-                kept.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
+                kept.lock()
+                    .unwrap()
+                    .push(String::from_utf8_lossy(&head).into_owned());
                 let _gone = stream.write_all(
                     b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
                 );
@@ -55,11 +57,15 @@ fn one(guest: &[u8], policy: &str, input: &str, more: &str) -> Project {
     let project = Project::new(&[
         (
             "sandgate.toml",
-            &format!("[project]\nname = \"t\"\n\n[plugins]\nguest = {{ path = \"g.wasm\" }}\nrun = \"builtin:agent-command\"\n\n{policy}\n"),
+            &format!(
+                "[project]\nname = \"t\"\n\n[plugins]\nguest = {{ path = \"g.wasm\" }}\nrun = \"builtin:agent-command\"\n\n{policy}\n"
+            ),
         ),
         (
             "w.toml",
-            &format!("name = \"w\"\ngoal = \"Try\"\n\n[[task]]\nid = \"t\"\nagent = \"guest\"\ninput = {input}\n{more}\n"),
+            &format!(
+                "name = \"w\"\ngoal = \"Try\"\n\n[[task]]\nid = \"t\"\nagent = \"guest\"\ninput = {input}\n{more}\n"
+            ),
         ),
     ]);
     project.write("g.wasm", guest);
@@ -73,7 +79,21 @@ fn events(project: &Project) -> Vec<Value> {
 
 /// Events of a kind.
 fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
-    events.iter().filter(|e| e["event"]["type"] == kind).collect()
+    events
+        .iter()
+        .filter(|e| e["event"]["type"] == kind)
+        .collect()
+}
+
+/// Whether standard output holds these texts.
+#[track_caller]
+fn shows(done: Done, texts: &[&str]) {
+    for text in texts {
+        assert!(
+            done.stdout.contains(text),
+            "{text:?} is not shown by {done}"
+        );
+    }
 }
 
 fn output(project: &Project, task: &str) -> String {
@@ -87,8 +107,8 @@ fn a_request_leaves_only_where_a_rule_lets_it_and_is_accounted_for() {
     let url = format!("http://127.0.0.1:{}/v1/items", web.port);
     let input = format!("{{ act = \"get\", url = \"{url}\" }}");
     let allow = format!(
-        "[policy]\nhttp = [{{ allow = \"http://127.0.0.1:{}/v1/*\", methods = [\"GET\"] }}]\n\
-         secrets = [{{ name = \"UNUSED\", from = \"env\", to = \"http://127.0.0.1:9\" }}]",
+        "[policy]\nhttp = [{{ allow = \"http://127.0.0.1:{0}/v1/*\", methods = [\"GET\"] }}]\n\
+         secrets = [{{ name = \"UNUSED\", from = \"env\", to = \"http://127.0.0.1:{0}\" }}]",
         web.port
     );
     let project = one(sandgate_test_guests::net_agent(), &allow, &input, "");
@@ -116,7 +136,10 @@ fn a_request_leaves_only_where_a_rule_lets_it_and_is_accounted_for() {
         assert!(why.contains("allow = \"http://127.0.0.1"), "{why}");
     }
     let project = one(sandgate_test_guests::net_agent(), "", &input, "");
-    project.run(&["run", "w.toml"]).expect(5).says(&["http = ["]);
+    project
+        .run(&["run", "w.toml"])
+        .expect(5)
+        .says(&["http = ["]);
     assert_eq!(web.heads().len(), 1, "nothing else left");
 }
 
@@ -141,7 +164,10 @@ fn a_secret_reaches_its_origin_and_nothing_else() {
     let (project, done) = run(web.port);
     let done = done.expect(0);
     let heads = web.heads();
-    assert!(heads[0].contains(&format!("authorization: Bearer {CANARY}")), "{heads:?}");
+    assert!(
+        heads[0].contains(&format!("authorization: Bearer {CANARY}")),
+        "{heads:?}"
+    );
     assert_eq!(found(project.temp(), CANARY), Vec::<String>::new());
     assert!(!done.stdout.contains(CANARY) && !done.stderr.contains(CANARY));
     // To the other origin nothing goes, not even without the secret.
@@ -171,11 +197,15 @@ fn command_project(policy: &str, task: &str) -> Project {
     let project = Project::new(&[
         (
             "sandgate.toml",
-            &format!("[project]\nname = \"t\"\n\n[plugins]\nrun = \"builtin:agent-command\"\n\n{policy}\n"),
+            &format!(
+                "[project]\nname = \"t\"\n\n[plugins]\nrun = \"builtin:agent-command\"\n\n{policy}\n"
+            ),
         ),
         (
             "w.toml",
-            &format!("name = \"w\"\ngoal = \"Run\"\n\n[[task]]\nid = \"t\"\nagent = \"run\"\n{task}\n"),
+            &format!(
+                "name = \"w\"\ngoal = \"Run\"\n\n[[task]]\nid = \"t\"\nagent = \"run\"\n{task}\n"
+            ),
         ),
         ("work/a.txt", "one\n"),
     ]);
@@ -192,8 +222,15 @@ fn a_command_runs_as_its_rule_says_and_writes_only_its_directories() {
     let run = "input = { program = \"sh\", args = [\"-c\", \"echo hi > in.txt; echo no > ../out.txt; echo no > /tmp/sandgate-canary; cat a.txt\"] }";
     let project = command_project(&policy, run);
     project.run(&["run", "w.toml"]).expect(0);
-    assert!(output(&project, "t").contains("one"), "{}", output(&project, "t"));
-    assert_eq!(fs::read_to_string(project.dir().join("work/in.txt")).unwrap(), "hi\n");
+    assert!(
+        output(&project, "t").contains("one"),
+        "{}",
+        output(&project, "t")
+    );
+    assert_eq!(
+        fs::read_to_string(project.dir().join("work/in.txt")).unwrap(),
+        "hi\n"
+    );
     assert!(!project.dir().join("out.txt").exists());
     assert!(!Path::new("/tmp/sandgate-canary").exists());
     // The twins: other arguments, and a rule that wants an approval.
@@ -218,8 +255,12 @@ fn a_command_runs_as_its_rule_says_and_writes_only_its_directories() {
 fn a_gate_runs_the_checks_of_the_project() {
     let gate = |script: &str| {
         let project = command_project(
-            &format!("[policy]\n{WORK}\nexec = [{{ name = \"tests\", program = \"sh\", args = [\"-c\", \"{script}\"], approval = \"none\" }}]"),
-            &format!("exec = []\ninput = {{ program = \"true\" }}\n\n[[gate]]\nid = \"tests\"\nuse = \"command\"\nconfig = {{ program = \"sh\", args = [\"-c\", \"{script}\"] }}\n"),
+            &format!(
+                "[policy]\n{WORK}\nexec = [{{ name = \"tests\", program = \"sh\", args = [\"-c\", \"{script}\"], approval = \"none\" }}]"
+            ),
+            &format!(
+                "exec = []\ninput = {{ program = \"true\" }}\n\n[[gate]]\nid = \"tests\"\nuse = \"command\"\nconfig = {{ program = \"sh\", args = [\"-c\", \"{script}\"] }}\n"
+            ),
         );
         let toml = fs::read_to_string(project.dir().join("sandgate.toml")).unwrap();
         project.write(
@@ -234,7 +275,9 @@ fn a_gate_runs_the_checks_of_the_project() {
         project.run(&["run", "w.toml"])
     };
     gate("echo '3 passed, 0 failed'").expect(0);
-    gate("echo '2 passed, 1 failed'; exit 1").expect(3).says(&["failed"]);
+    gate("echo '2 passed, 1 failed'; exit 1")
+        .expect(3)
+        .says(&["failed"]);
     gate("exit 7").expect(3);
 }
 
@@ -250,8 +293,14 @@ fn text_is_generated_within_a_budget_and_the_key_stays_with_the_host() {
         )
     };
     let run = |limit: &str, model: &str| {
-        let input = format!("{{ act = \"say\", model = \"local/{model}\", text = \"hello there\" }}");
-        let project = one(sandgate_test_guests::model_agent(), &policy(limit), &input, "");
+        let input =
+            format!("{{ act = \"say\", model = \"local/{model}\", text = \"hello there\" }}");
+        let project = one(
+            sandgate_test_guests::model_agent(),
+            &policy(limit),
+            &input,
+            "",
+        );
         let mut command = project.command(&["run", "w.toml"]);
         command.env("KEY", CANARY);
         let done = project.start_command(command, "run with a model").finish();
@@ -260,8 +309,14 @@ fn text_is_generated_within_a_budget_and_the_key_stays_with_the_host() {
     let (project, done) = run("1.00", "echo");
     done.expect(0);
     assert!(output(&project, "t").contains("hello there"));
-    let summary: Value = project.run(&["summary", "--format", "json"]).expect(0).json();
-    assert!(summary["spent"]["micros"].as_u64().unwrap() > 0, "{summary:#}");
+    let summary: Value = project
+        .run(&["summary", "--format", "json"])
+        .expect(0)
+        .json();
+    assert!(
+        summary["spent"]["micros"].as_u64().unwrap() > 0,
+        "{summary:#}"
+    );
     assert_eq!(found(project.temp(), CANARY), Vec::<String>::new());
     let asked = server.seen().len();
     // Too small a budget, and a model that is not named: nothing is asked.
@@ -277,25 +332,44 @@ fn what_was_accepted_is_kept_and_more_is_asked_for() {
     let input = "{ act = \"get\", url = \"http://127.0.0.1:9/\" }";
     let narrow = "[policy]\nhttp = [{ allow = \"http://127.0.0.1:9/a/*\", methods = [\"GET\"] }]\nsecrets = [{ name = \"UNUSED\", from = \"env\", to = \"http://127.0.0.1:9\" }]";
     let project = one(sandgate_test_guests::net_agent(), narrow, input, "");
-    project
-        .run(&["policy", "w.toml"])
-        .expect(0)
-        .says(&["http GET http://127.0.0.1:9/a/*", "sandgate.toml:9", "nothing was accepted yet"]);
-    assert!(!project.dir().join("sandgate.lock").exists(), "looking writes nothing");
+    shows(
+        project.run(&["policy", "w.toml"]).expect(0),
+        &[
+            "http GET http://127.0.0.1:9/a/*",
+            "sandgate.toml:9",
+            "nothing was accepted yet",
+        ],
+    );
+    assert!(
+        !project.dir().join("sandgate.lock").exists(),
+        "looking writes nothing"
+    );
     project.run(&["run", "w.toml"]);
     let lock = fs::read_to_string(project.dir().join("sandgate.lock")).unwrap();
     let toml = fs::read_to_string(project.dir().join("sandgate.toml")).unwrap();
     project.write("sandgate.toml", toml.replace("/a/*", "/*"));
     let done: Done = project.run(&["run", "w.toml"]).expect(5);
     done.says(&["--accept", "http GET http://127.0.0.1:9/*"]);
-    assert_eq!(fs::read_to_string(project.dir().join("sandgate.lock")).unwrap(), lock);
-    project.run(&["policy", "w.toml"]).expect(5).says(&["wider"]);
+    assert_eq!(
+        fs::read_to_string(project.dir().join("sandgate.lock")).unwrap(),
+        lock
+    );
+    project
+        .run(&["policy", "w.toml"])
+        .expect(5)
+        .says(&["wider"]);
     project.run(&["policy", "w.toml", "--accept"]).expect(0);
-    project.run(&["policy", "w.toml"]).expect(0).says(&["as accepted"]);
+    shows(
+        project.run(&["policy", "w.toml"]).expect(0),
+        &["as accepted"],
+    );
     assert_ne!(project.run(&["run", "w.toml"]).code(), 5);
     // A damaged lock counts for nothing.
     project.write("sandgate.lock", "version = 99\n");
-    project.run(&["run", "w.toml"]).expect(2).says(&["sandgate.lock"]);
+    project
+        .run(&["run", "w.toml"])
+        .expect(2)
+        .says(&["sandgate.lock"]);
 }
 
 #[test]
@@ -303,14 +377,22 @@ fn a_dry_run_foretells_and_changes_nothing() {
     let policy = format!(
         "[policy]\n{WORK}\nexec = [{{ program = \"sh\", args = [\"-c\", \"true\"], approval = \"required\" }}]"
     );
-    let project = command_project(&policy, "input = { program = \"sh\", args = [\"-c\", \"true\"] }");
-    project
-        .run(&["run", "w.toml", "--dry-run"])
-        .expect(0)
-        .says(&["would ask a person", "sh -c true", "nothing was recorded"]);
+    let project = command_project(
+        &policy,
+        "input = { program = \"sh\", args = [\"-c\", \"true\"] }",
+    );
+    let done = project.run(&["run", "w.toml", "--dry-run"]).expect(0);
+    shows(
+        done.says(&["nothing was recorded"]),
+        &["would ask a person", "sh -c true"],
+    );
     assert!(!project.dir().join("sandgate.lock").exists());
     let runs: Value = project.run(&["runs", "--format", "json"]).json();
-    assert_eq!(runs["runs"].as_array().map(Vec::len).unwrap_or_default(), 0, "{runs}");
+    assert_eq!(
+        runs["runs"].as_array().map(Vec::len).unwrap_or_default(),
+        0,
+        "{runs}"
+    );
 }
 
 fn git(dir: &Path, args: &[&str]) -> String {
@@ -342,14 +424,28 @@ fn a_worktree_keeps_its_changes_as_a_patch_and_merges_on_request() {
     git(&dir, &["commit", "-qm", "start"]);
     let before = git(&dir, &["rev-parse", "main"]);
     project.run(&["run", "w.toml"]).expect(0);
-    let patch = project.run(&["summary", "--artifact", "t.changes.patch"]).expect(0);
-    assert!(patch.stdout.contains("+changed") && patch.stdout.contains("b.txt"), "{patch}");
-    assert_eq!(fs::read_to_string(dir.join("a.txt")).unwrap(), "old\n", "the user's files stay");
+    let patch = project
+        .run(&["summary", "--artifact", "t.changes.patch"])
+        .expect(0);
+    assert!(
+        patch.stdout.contains("+changed") && patch.stdout.contains("b.txt"),
+        "{patch}"
+    );
+    assert_eq!(
+        fs::read_to_string(dir.join("a.txt")).unwrap(),
+        "old\n",
+        "the user's files stay"
+    );
     assert_eq!(git(&dir, &["rev-parse", "main"]), before);
     let branches = git(&dir, &["branch", "--list", "sandgate/*"]);
     let branch = branches.trim();
-    assert_eq!(git(&dir, &["show", &format!("{branch}:a.txt")]), "changed\n");
-    let left = fs::read_dir(dir.join(".sandgate/workspaces")).unwrap().count();
+    assert_eq!(
+        git(&dir, &["show", &format!("{branch}:a.txt")]),
+        "changed\n"
+    );
+    let left = fs::read_dir(dir.join(".sandgate/workspaces"))
+        .unwrap()
+        .count();
     assert_eq!(left, 0, "nothing of the attempt is left");
 }
 
@@ -373,6 +469,11 @@ fn a_pinned_session_never_lends_its_directories() {
     project.run(&["run", "w.toml"]).expect(1);
     assert!(output(&project, "wide").contains("for the first task"));
     let summary: Value = project.run(&["summary", "--format", "json"]).json();
-    let narrow = summary["tasks"].as_array().unwrap().iter().find(|t| t["id"] == "narrow").unwrap();
+    let narrow = summary["tasks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|t| t["id"] == "narrow")
+        .unwrap();
     assert_eq!(narrow["state"], "failed", "{narrow:#}");
 }

@@ -195,7 +195,11 @@ fn program_dirs(base: &Path) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
-        .filter(|dir| project.as_ref().is_none_or(|project| !dir.starts_with(project)))
+        .filter(|dir| {
+            project
+                .as_ref()
+                .is_none_or(|project| !dir.starts_with(project))
+        })
         .collect()
 }
 

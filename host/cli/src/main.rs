@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     if compile.is_some_and(|arg| arg == context::COMPILE_WORKER) {
         return sandgate_sandbox::compile_worker_main();
     }
+    keep_memory_private();
     let typed: Vec<String> = std::env::args_os()
         .skip(1)
         .map(|arg| arg.to_string_lossy().into_owned())
@@ -57,6 +58,20 @@ fn main() -> ExitCode {
         error.exit()
     });
     ExitCode::from(exit.code())
+}
+
+/// Secrets pass through this process: no core dump, and no other process of the user reads its memory. Where the kernel
+/// does not take it, everything else still holds.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    drop(rustix::process::setrlimit(Resource::Core, none));
+    drop(rustix::process::set_dumpable_behavior(
+        DumpableBehavior::NotDumpable,
+    ));
 }
 
 /// Help and version are payload; anything else is an error, in the format that was asked for.

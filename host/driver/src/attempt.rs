@@ -12,9 +12,7 @@ use sandgate_model::{
     Artifact, ArtifactName, AttemptEnd, AttemptNo, Caller, Charge, Digest, FailureClass, Grants,
     INLINE_MAX, Payload, PlanTask, RunId, Session, TaskIx, TaskOutput, TaskWork, Workspace,
 };
-use sandgate_sandbox::{
-    AgentAnswer, CancelToken, Limits, NewArtifact, Outcome, TaskRequest,
-};
+use sandgate_sandbox::{AgentAnswer, CancelToken, Limits, NewArtifact, Outcome, TaskRequest};
 use serde_json::Value;
 use std::sync::Arc;
 

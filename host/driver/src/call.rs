@@ -80,7 +80,7 @@ pub(crate) async fn prepare(
     let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let limits = Limits {
         deadline,
-        memory: size(low(project.memory, own.memory)),
+        memory: memory(&project, own, &caller.limits),
         output_bytes: size(low(project.output, own.output)),
         log_bytes: size(low(project.log, own.log)),
         artifact_bytes: size(low(project.artifact, own.artifact)),
@@ -89,7 +89,7 @@ pub(crate) async fn prepare(
         host_calls: low(project.calls, own.calls),
         ..caller.limits.clone()
     };
-    let powers = mint(
+    let mut powers = mint(
         &shared.brokers,
         &shared.project,
         Minting {
@@ -108,6 +108,13 @@ pub(crate) async fn prepare(
             },
         },
     );
+    powers.optional = plugin
+        .description
+        .needs
+        .iter()
+        .filter(|need| need.optional)
+        .map(|need| need.kind)
+        .collect();
     let call = Call {
         component: Arc::clone(&plugin.component),
         files: room.as_ref().map(Room::preopens).unwrap_or_default(),
@@ -119,6 +126,16 @@ pub(crate) async fn prepare(
         },
     };
     Ok(Ready { call, room })
+}
+
+/// Memory of the instance: what the project wrote, or the role's own default where it wrote nothing.
+fn memory(project: &sandgate_workflow::Limits, own: &TaskLimits, role: &Limits) -> usize {
+    let unwritten = project.memory == sandgate_workflow::Limits::default().memory;
+    let most = match unwritten {
+        true => role.memory as u64,
+        false => project.memory,
+    };
+    usize::try_from(own.memory.map_or(most, |own| own.min(most))).unwrap_or(usize::MAX)
 }
 
 impl Sink for CallSink {

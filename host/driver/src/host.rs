@@ -23,8 +23,8 @@ use sandgate_workflow::{
     Code, Context, Diagnostic, Diagnostics, Given, RenderError, Source, Subject, Workflow,
     render_text,
 };
-use serde_json::Value;
 use sandgate_workspace::{Settings, Workspaces};
+use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
@@ -418,7 +418,13 @@ impl Host {
             true => self.contained().await,
             false => Ok(()),
         };
-        Some(Prediction::of(&plan, digest, self.project(), limit, contained))
+        Some(Prediction::of(
+            &plan,
+            digest,
+            self.project(),
+            limit,
+            contained,
+        ))
     }
 
     /// Whether commands can be contained on this machine.

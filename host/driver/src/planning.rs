@@ -1,6 +1,7 @@
 //! Making the plan: show the planner a packet, take its draft as hostile input, freeze it with the written tasks.
 
 use crate::{
+    accept::{Acceptance, LOCK_FILE},
     answer::describe,
     call,
     local::Shared,
@@ -9,8 +10,8 @@ use crate::{
 };
 use sandgate_engine::{Allowance, Event};
 use sandgate_model::{
-    Caller, DraftPlan, FileGrant, FileMode, Grants, Millis, OfferedAgent, OfferedGate, Packet, Plan,
-    PluginName, Role, RunId, TaskLimits,
+    Caller, DraftPlan, FileGrant, FileMode, Grants, Millis, OfferedAgent, OfferedGate, Packet,
+    Plan, PluginName, Role, RunId, TaskLimits,
 };
 use sandgate_sandbox::{CancelToken, Limits, Outcome};
 use sandgate_workflow::{
@@ -60,6 +61,17 @@ async fn made(
     let workflow = workflow.ok_or_else(|| diagnostics.render(Style::Plain))?;
     let names = shared.plugins.wanted(&workflow);
     let (catalog, _) = shared.plugins.catalog(&names).await;
+    // Whoever asked for the plan: what goes beyond what was accepted is not planned with.
+    let acceptance = Acceptance::of(&shared.project, &shared.plugins, &names)
+        .await
+        .map_err(|error| crate::chain(&error))?;
+    if acceptance.wider() {
+        return Err(format!(
+            "plugins may do more than was accepted in {LOCK_FILE}; look at it with `sandgate policy {0}` and accept it \
+             with `sandgate policy {0} --accept`",
+            order.file
+        ));
+    }
 
     let draft = match &order.planner {
         None => None,
@@ -189,12 +201,11 @@ async fn ask(
         allowance: asked.allowance,
         inbox: asked.inbox,
     };
-    let grants = planner_grants(workflow, name, shared.project.file(), catalog).map_err(
-        |refusals| {
+    let grants =
+        planner_grants(workflow, name, shared.project.file(), catalog).map_err(|refusals| {
             let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
             refusals.join("; ")
-        },
-    )?;
+        })?;
     let ready = call::prepare(shared, &caller, &plugin, &grants, timeout, asked.cancel).await?;
     let outcome = shared
         .sandbox

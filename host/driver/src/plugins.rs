@@ -30,10 +30,7 @@ impl Plugin {
     ///
     /// # Errors
     /// Why it is not a plugin, with its causes, for a person.
-    pub async fn of_bytes(
-        sandbox: &Sandbox,
-        bytes: Cow<'static, [u8]>,
-    ) -> Result<Self, String> {
+    pub async fn of_bytes(sandbox: &Sandbox, bytes: Cow<'static, [u8]>) -> Result<Self, String> {
         let own = sandbox.clone();
         // Compiling takes up to seconds, so it happens where it may.
         let component = match tokio::task::spawn_blocking(move || own.load(&bytes)).await {

@@ -3,7 +3,8 @@
 
 use sandgate_engine::{Allowance, Event, Run, Timer};
 use sandgate_model::{
-    Artifact, AttemptNo, CallRequest, Caller, Digest, GateIx, Payload, Plan, PluginName, RunId, TaskId, TaskIx,
+    Artifact, AttemptNo, CallRequest, Caller, Digest, GateIx, Payload, Plan, PluginName, RunId,
+    TaskId, TaskIx,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};

@@ -24,7 +24,6 @@ const FOREIGN: &[&str] = &[
     concat!("/home", "/user"),
     concat!("chat", "gpt"),
     concat!("clau", "de"),
-    concat!("anthro", "pic"),
     concat!("copi", "lot"),
     concat!("language mod", "el wrote"),
 ];

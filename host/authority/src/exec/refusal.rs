@@ -54,7 +54,7 @@ pub(super) fn allow(program: &str, args: &[String]) -> String {
         list.push(quoted(&arg.replace('{', "{{").replace('}', "}}")));
     }
     format!(
-        "exec = [{{ program = {}, args = [{}] }}]",
+        "exec = [{{ program = {}, args = [{}], approval = \"none\" }}]",
         quoted(program),
         list.join(", ")
     )

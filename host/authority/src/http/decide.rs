@@ -140,14 +140,21 @@ impl HttpAuthority {
                 && same_origin(rule, target)
                 && path_fits(&rule.path, target.path())
         };
-        // Of several rules that fit, the one that asks least of people and gives most counts: a further rule never
-        // takes away what the others give.
+        // Of several rules that fit, one that wants an approval counts first, as for commands and models: writing it
+        // down must never be without effect. Then the one that gives most.
         let best = self
             .allowed
             .iter()
             .enumerate()
             .filter(|(_, rule)| fits(rule))
-            .min_by_key(|(ix, r)| (r.approval, Reverse(r.private), Reverse(r.redirects), *ix));
+            .min_by_key(|(ix, r)| {
+                (
+                    Reverse(r.approval),
+                    Reverse(r.private),
+                    Reverse(r.redirects),
+                    *ix,
+                )
+            });
         let Some((grant, rule)) = best else {
             let allow = line(method, target, false);
             return Err(HttpRefusal::NotGranted { what, allow });
@@ -196,7 +203,7 @@ impl HttpAuthority {
             },
             None => SecretRefusal::NotGranted {
                 allow: format!(
-                    "secrets = [{{ name = \"{name}\", from = \"env:{name}\", to = \"{origin}\" }}]"
+                    "secrets = [{{ name = \"{name}\", from = \"env\", to = \"{origin}\" }}]"
                 ),
                 name,
             },

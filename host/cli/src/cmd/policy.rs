@@ -2,12 +2,7 @@
 //! before every run: does this go beyond what was accepted?
 
 use crate::{
-    args::Policy,
-    context::Context,
-    diagnostics,
-    error::CliError,
-    exit::Exit,
-    plugins, ui::count,
+    args::Policy, context::Context, diagnostics, error::CliError, exit::Exit, plugins, ui::count,
     view::policy as view,
 };
 use sandgate_driver::{Acceptance, LOCK_FILE, LockError, Plugins, Project, check, imports};
@@ -79,12 +74,18 @@ pub(super) async fn policy(ctx: &Context, args: &Policy) -> Result<Exit, CliErro
     }
     if wider {
         if !ui.json() {
-            ui.note("wider than what was accepted; accept it with `sandgate policy WORKFLOW --accept`");
+            ui.note(
+                "wider than what was accepted; accept it with `sandgate policy WORKFLOW --accept`",
+            );
         }
         return Ok(Exit::Refused);
     }
     let refused = report.uses.iter().any(|u| !u.refused.is_empty());
-    Ok(if refused { Exit::Refused } else { Exit::Success })
+    Ok(if refused {
+        Exit::Refused
+    } else {
+        Exit::Success
+    })
 }
 
 /// Before a run: what its plugins may do must not go beyond what was accepted. In a terminal a person is asked in place.
@@ -130,9 +131,7 @@ pub(super) async fn gatekeep(
             )));
         }
     }
-    acceptance
-        .accept(project)
-        .map_err(|e| lock_error(ctx, e))?;
+    acceptance.accept(project).map_err(|e| lock_error(ctx, e))?;
     if acceptance.accepted.is_none() {
         ctx.ui.note(&format!(
             "what the plugins may do is accepted and kept in {LOCK_FILE}; later runs ask when it grows"
@@ -143,11 +142,14 @@ pub(super) async fn gatekeep(
 
 fn lock_error(ctx: &Context, error: LockError) -> CliError {
     match error {
-        LockError::Invalid(found) => {
-            diagnostics::invalid(&ctx.ui, &format!("{LOCK_FILE} cannot be used"), &found).hint(
-                format!("put the old {LOCK_FILE} back, or remove it and look at `sandgate policy WORKFLOW`"),
-            )
-        }
+        LockError::Invalid(found) => diagnostics::invalid(
+            &ctx.ui,
+            &format!("{LOCK_FILE} cannot be used"),
+            &found,
+        )
+        .hint(format!(
+            "put the old {LOCK_FILE} back, or remove it and look at `sandgate policy WORKFLOW`"
+        )),
         error => CliError::host(error.to_string()).below(&error),
     }
 }

@@ -17,7 +17,13 @@ fn who(by: Caller, run: &Run, look: &Look) -> String {
 }
 
 /// A call begins.
-pub(super) fn started(by: Caller, call: u32, request: &CallRequest, run: &Run, look: &Look) -> Line {
+pub(super) fn started(
+    by: Caller,
+    call: u32,
+    request: &CallRequest,
+    run: &Run,
+    look: &Look,
+) -> Line {
     let mut text = format!(
         "{} #{call}: {}",
         who(by, run, look),

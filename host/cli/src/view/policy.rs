@@ -115,7 +115,12 @@ fn used(out: &mut String, one: &UseReport, look: &Look) {
         ]);
     }
     if let Some(budget) = one.budget {
-        table.row([look.dim("budget"), money(budget), String::new(), String::new()]);
+        table.row([
+            look.dim("budget"),
+            money(budget),
+            String::new(),
+            String::new(),
+        ]);
     }
     if table.is_empty() {
         out.push_str("  nothing beyond computing\n");

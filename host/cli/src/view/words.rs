@@ -134,10 +134,14 @@ pub(crate) fn wait(wait: &Wait, run: RunId, look: &Look) -> String {
             format!("a signal of type {} for {task}{end}", Esc(signal))
         }
         Wait::Budget { task } => {
-            format!("a decision about {task}, which the budget does not cover: `sandgate cancel {run}`, or a new run with more")
+            format!(
+                "a decision about {task}, which the budget does not cover: `sandgate cancel {run}`, or a new run with more"
+            )
         }
         Wait::GateBudget { gate } => {
-            format!("a decision about gate {gate}, which the budget does not cover: `sandgate cancel {run}`, or a new run with more")
+            format!(
+                "a decision about gate {gate}, which the budget does not cover: `sandgate cancel {run}`, or a new run with more"
+            )
         }
         Wait::Retry { task, until } => {
             format!("the next attempt at {task}, at {}", look.zone.clock(*until))

@@ -7,7 +7,8 @@ use crate::{
 };
 use sandgate_authority::{ExecAuthority, ExecPermit};
 use sandgate_exec::{
-    DirGrant, Ending, ExecError, Finished, LineSink, OutputCaps, RunSpec, Runner, SecretEnv, Stream,
+    DirGrant, Ending, ExecError, Finished, LineSink, OutputCaps, Program, RunSpec, Runner,
+    SecretEnv, Stream,
 };
 use sandgate_model::{Amount, CallEnd, CallRequest, Digest, Grants, NeedKind, SecretTarget};
 use sandgate_sandbox::{
@@ -46,6 +47,8 @@ pub(crate) struct CommandParts {
     pub(crate) allowed: Vec<AllowedCommand>,
     /// Where each grant's rule is written.
     pub(crate) rules: Vec<String>,
+    /// The program of each grant, found when it was granted: what lies at its path later is not what was granted.
+    pub(crate) programs: Vec<Result<Program, String>>,
 }
 
 /// Commands of one caller.
@@ -61,9 +64,11 @@ impl CommandPort for CommandPower {
 
     fn run(&self, request: CommandRequest) -> PortFuture<Result<FinishedCommand, CommandFailure>> {
         let parts = Arc::clone(&self.parts);
-        let permit =
-            ExecAuthority::new(&self.grants)
-                .permit(&request.program, &request.args, request.cwd.as_deref());
+        let permit = ExecAuthority::new(&self.grants).permit(
+            &request.program,
+            &request.args,
+            request.cwd.as_deref(),
+        );
         Box::pin(async move {
             match permit {
                 Ok(permit) => run(&parts, permit).await,
@@ -130,7 +135,8 @@ async fn run(
             }
         };
         let Ok(value) = std::str::from_utf8(&value) else {
-            let why = format!("the secret `{name}` is not text, so it cannot be an environment variable");
+            let why =
+                format!("the secret `{name}` is not text, so it cannot be an environment variable");
             return Err(CommandFailure::NotStarted(refuse(record, why)));
         };
         secrets.push(SecretEnv {
@@ -138,8 +144,16 @@ async fn run(
             value: Zeroizing::new(value.to_owned()),
         });
     }
+    let program = match parts.programs.get(permit.rule()) {
+        Some(Ok(program)) => program.clone(),
+        Some(Err(why)) => return Err(CommandFailure::NotStarted(refuse(record, why.clone()))),
+        None => {
+            let why = "its program was not found when it was granted".to_owned();
+            return Err(CommandFailure::NotStarted(refuse(record, why)));
+        }
+    };
     let spec = RunSpec {
-        program: None,
+        program: Some(program),
         dirs: parts
             .dirs
             .iter()
@@ -263,7 +277,17 @@ mod tests {
         let path = |guest: &str| host_path(&dirs, guest).map(|p| p.display().to_string());
         assert_eq!(path("/notes").as_deref(), Some("/host/notes"));
         assert_eq!(path("/work/a/b").as_deref(), Some("/host/w/a/b"));
-        for bad in ["/notesx", "/notes/..", "/notes/../../etc", "/notes//x", "/notes/./x", "/", "/etc", "notes", ""] {
+        for bad in [
+            "/notesx",
+            "/notes/..",
+            "/notes/../../etc",
+            "/notes//x",
+            "/notes/./x",
+            "/",
+            "/etc",
+            "notes",
+            "",
+        ] {
             assert_eq!(path(bad), None, "{bad}");
         }
     }

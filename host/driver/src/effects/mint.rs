@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{local::CallSink, project::Project, work::Inbox};
 use sandgate_authority::{
-    HttpAuthority, Narrowing, Origin, Request, grants, narrows,
-    rule_of_exec, rule_of_http, rule_of_model,
+    HttpAuthority, Narrowing, Origin, Request, grants, narrows, rule_of_exec, rule_of_http,
+    rule_of_model,
 };
 use sandgate_egress::{Egress, EgressLimits, NetworkMeter, SessionParts};
 use sandgate_engine::Allowance;
@@ -106,7 +106,7 @@ pub(crate) fn mint(brokers: &Brokers, project: &Project, m: Minting<'_>) -> Powe
     let policy = &project.file().policy;
     let origin = |origin: Option<&Origin>| origin.map(ToString::to_string).unwrap_or_default();
     let desk = CallDesk::new(m.run, m.by, m.inbox.clone(), m.caps.effects);
-        let mut powers = Powers::default();
+    let mut powers = Powers::default();
     if !m.grants.http.is_empty() {
         let authority = Arc::new(HttpAuthority::new(m.grants));
         let secrets = Revealed::new(Arc::clone(&brokers.vault));
@@ -152,11 +152,29 @@ pub(crate) fn mint(brokers: &Brokers, project: &Project, m: Minting<'_>) -> Powe
                     .iter()
                     .map(|g| origin(rule_of_exec(&g.name, policy)))
                     .collect(),
+                programs: m
+                    .grants
+                    .exec
+                    .iter()
+                    .map(|g| {
+                        let found = brokers.runner.resolve(&g.program);
+                        found.map_err(|error| crate::chain(&error))
+                    })
+                    .collect(),
             }),
         }));
     }
     if !m.grants.model.is_empty() {
-        let rule = |g: &ModelGrant| (g.provider.clone(), origin(g.models.first().and_then(|model| rule_of_model(&g.provider, model, policy))));
+        let rule = |g: &ModelGrant| {
+            (
+                g.provider.clone(),
+                origin(
+                    g.models
+                        .first()
+                        .and_then(|model| rule_of_model(&g.provider, model, policy)),
+                ),
+            )
+        };
         powers.model = Some(Arc::new(ModelPower {
             models: Arc::clone(&brokers.models),
             grants: Arc::new(m.grants.clone()),

@@ -195,9 +195,9 @@ fn lines(old: &LockedPlugin, new: &LockedPlugin, change: &Change<String>) -> Vec
                 wider.push(format!("`{line}` does not hold any more"));
             }
         } else if line.ends_with(APPROVAL) {
-            // Of commands and models that several rules allow the strictest rule holds: when it goes, the others hold.
+            // Of what several rules allow the strictest rule holds: when it goes, the others hold.
             let free = |l: &&String| {
-                matches!(first(l), "exec" | "model")
+                matches!(first(l), "exec" | "model" | "http")
                     && first(l) == first(line)
                     && !l.ends_with(APPROVAL)
                     && !change.added.contains(l)

@@ -78,13 +78,19 @@ fn ask(parts: &Catch<'_>, paths: &[&Path]) -> Result<Vec<PathBuf>, GitError> {
     let feed = |to: ChildStdin| -> io::Result<()> {
         let mut to = io::BufWriter::new(to);
         for path in paths {
+            // `:` at the beginning would be magic.
+            to.write_all(b"./")?;
             to.write_all(path.as_os_str().as_bytes())?;
             to.write_all(b"\0")?;
         }
         to.flush()
     };
     let args = ["check-ignore", "--no-index", "--stdin", "-z"];
-    let env = [("GIT_WORK_TREE", parts.ignore.1.as_os_str().to_owned())];
+    // Literal pathspecs are the one kind that this command does not take.
+    let env = [
+        ("GIT_WORK_TREE", parts.ignore.1.as_os_str().to_owned()),
+        ("GIT_LITERAL_PATHSPECS", "0".into()),
+    ];
     let ended = parts.git.pipe_in(
         parts.ignore.1,
         &parts.dirs.own,
@@ -111,6 +117,6 @@ fn ask(parts: &Catch<'_>, paths: &[&Path]) -> Result<Vec<PathBuf>, GitError> {
     Ok(text
         .split(|b| *b == 0)
         .filter(|p| !p.is_empty())
-        .map(|p| PathBuf::from(OsStr::from_bytes(p)))
+        .map(|p| PathBuf::from(OsStr::from_bytes(p.strip_prefix(b"./").unwrap_or(p))))
         .collect())
 }

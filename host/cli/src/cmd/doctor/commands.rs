@@ -26,9 +26,7 @@ pub(super) async fn look(ctx: &Context) -> Vec<Finding> {
         .filter_map(|part| Some(format!("{} ({})", part.part, part.state.as_ref().ok()?)))
         .collect();
     let mut findings = vec![match containment.sufficient() {
-        Ok(Level::Namespaces) => {
-            Finding::ok(WHAT, format!("contained by {}", have.join(", ")))
-        }
+        Ok(Level::Namespaces) => Finding::ok(WHAT, format!("contained by {}", have.join(", "))),
         Ok(Level::Filtered) => Finding::warning(
             WHAT,
             format!("contained by {}", have.join(", ")),
