@@ -194,7 +194,7 @@ fn found(dir: &Path, text: &str) -> Vec<String> {
 
 /// A project whose task runs a command.
 fn command_project(policy: &str, task: &str) -> Project {
-    let project = Project::new(&[
+    Project::new(&[
         (
             "sandgate.toml",
             &format!(
@@ -208,8 +208,7 @@ fn command_project(policy: &str, task: &str) -> Project {
             ),
         ),
         ("work/a.txt", "one\n"),
-    ]);
-    project
+    ])
 }
 
 const WORK: &str = "files = [{ host = \"work\", guest = \"/work\", mode = \"write\" }]";
@@ -318,7 +317,23 @@ fn text_is_generated_within_a_budget_and_the_key_stays_with_the_host() {
         "{summary:#}"
     );
     assert_eq!(found(project.temp(), CANARY), Vec::<String>::new());
+    // A recording answers for the provider: equal output, nothing asked, no key needed.
+    let kept = project.temp().join("kept.json");
+    let kept = kept.to_str().unwrap();
+    let mut command = project.command(&["run", "w.toml", "--record-models", kept]);
+    command.env("KEY", CANARY);
+    project
+        .start_command(command, "run and record")
+        .finish()
+        .expect(0);
+    assert!(!fs::read_to_string(kept).unwrap().contains(CANARY));
+    let live = output(&project, "t");
     let asked = server.seen().len();
+    project
+        .run(&["run", "w.toml", "--replay-models", kept])
+        .expect(0);
+    assert_eq!(server.seen().len(), asked, "a replay asks nobody");
+    assert_eq!(output(&project, "t"), live);
     // Too small a budget, and a model that is not named: nothing is asked.
     let (_, done) = run("0.000001", "echo");
     done.expect(6).says(&["budget"]);

@@ -154,6 +154,12 @@ pub(crate) struct RunArgs {
     /// Stay when the run waits for a person or a signal, instead of leaving with exit code 4
     #[arg(long)]
     pub(crate) wait: bool,
+    /// Keep the answers of models in FILE, which must not exist
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub(crate) record_models: Option<PathBuf>,
+    /// Take the answers of models from FILE, which an earlier run kept; nothing is sent to a provider
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "record_models"])]
+    pub(crate) replay_models: Option<PathBuf>,
     /// Only tell what would happen: the plan, refusals, approvals, gates, cost; nothing is recorded
     #[arg(long, conflicts_with_all = ["new", "wait"])]
     pub(crate) dry_run: bool,

@@ -7,7 +7,9 @@ use crate::{
     error::{CliError, io_error},
     ui::{Esc, Format, Ui},
 };
-use sandgate_driver::{HostOptions, LookError, PROJECT_FILE, Project, ProjectError, Reader};
+use sandgate_driver::{
+    HostOptions, LookError, ModelSource, PROJECT_FILE, Project, ProjectError, Reader,
+};
 use sandgate_journal::OpenError;
 use sandgate_workflow::Source;
 use std::{
@@ -73,6 +75,7 @@ impl Context {
             launcher: std::env::current_exe().ok(),
             compile_args: vec![COMPILE_WORKER.into()],
             program_dirs: program_dirs(&self.base),
+            models: ModelSource::Live,
             env: std::env::vars_os().collect(),
         }
     }

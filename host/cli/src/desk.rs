@@ -11,7 +11,8 @@ use crate::{
     view::{summary, words},
 };
 use sandgate_driver::{
-    AdoptError, Host, HostError, Notice, Project, Request, RequestError, Submission, SubmitError,
+    AdoptError, Host, HostError, HostOptions, Notice, Project, Request, RequestError, Submission,
+    SubmitError,
 };
 use sandgate_engine::{ExecutionSummary, Illegal, Run};
 use sandgate_journal::OpenError;
@@ -64,7 +65,19 @@ impl Desk {
     /// # Errors
     /// When another process drives it, or its state cannot be used.
     pub(crate) fn open(ctx: &Context, project: Arc<Project>) -> Result<Self, CliError> {
-        let host = Host::open(project, &ctx.host_options()).map_err(|e| host_error(&e, ctx))?;
+        Self::with(ctx, project, &ctx.host_options())
+    }
+
+    /// The same, with other options.
+    ///
+    /// # Errors
+    /// As [`Desk::open`].
+    pub(crate) fn with(
+        ctx: &Context,
+        project: Arc<Project>,
+        options: &HostOptions,
+    ) -> Result<Self, CliError> {
+        let host = Host::open(project, options).map_err(|e| host_error(&e, ctx))?;
         let watcher = Arc::new(Watcher {
             progress: Mutex::new(Some(Progress::new(&ctx.ui))),
             signal: AtomicU8::new(0),

@@ -68,10 +68,8 @@ fn keep_memory_private() {
         current: Some(0),
         maximum: Some(0),
     };
-    drop(rustix::process::setrlimit(Resource::Core, none));
-    drop(rustix::process::set_dumpable_behavior(
-        DumpableBehavior::NotDumpable,
-    ));
+    let _refused = rustix::process::setrlimit(Resource::Core, none);
+    let _refused = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// Help and version are payload; anything else is an error, in the format that was asked for.

@@ -127,6 +127,8 @@ mod tests {
                 ended: None,
                 tasks: 0,
                 succeeded: 0,
+                spent_micros: 0,
+                held_micros: 0,
             })
             .collect()
     }

@@ -37,6 +37,18 @@ use tokio::sync::{mpsc, watch};
 /// Notices that wait to be shown. When a watcher is slower than that, log lines are not shown; they are stored.
 const NOTICES: usize = 4096;
 
+/// Where answers of models come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The providers.
+    #[default]
+    Live,
+    /// The providers; [`Host::recording`] has the whole answers afterwards.
+    Record,
+    /// This recording. Nothing is sent, and no key is read.
+    Replay(String),
+}
+
 /// How a host is set up.
 #[derive(Clone, Default)]
 pub struct HostOptions {
@@ -51,6 +63,8 @@ pub struct HostOptions {
     pub compile_args: Vec<OsString>,
     /// Directories in which programs of commands are looked for, besides the usual ones.
     pub program_dirs: Vec<PathBuf>,
+    /// Where answers of models come from.
+    pub models: ModelSource,
     /// The environment that secrets may come from. Nothing else is taken from it.
     pub env: Vec<(OsString, OsString)>,
 }
@@ -268,6 +282,16 @@ impl Host {
             turn: Loop::new(clock, writer, executor),
             shows,
         })
+    }
+
+    /// The answers of models so far, as a document to be replayed; absent unless [`ModelSource::Record`] was asked for.
+    #[must_use]
+    pub fn recording(&self) -> Option<String> {
+        self.shared
+            .brokers
+            .recorder
+            .as_ref()
+            .map(sandgate_llm::Recorder::document)
     }
 
     /// The project.

@@ -35,8 +35,8 @@ mod work;
 pub use accept::{Acceptance, LOCK_FILE, LockError, imports};
 pub use drive::{DriveError, RequestError};
 pub use host::{
-    AdoptError, Checked, DryRun, Host, HostError, HostOptions, Request, Submission, SubmitError,
-    check, sandbox, unusable,
+    AdoptError, Checked, DryRun, Host, HostError, HostOptions, ModelSource, Request, Submission,
+    SubmitError, check, sandbox, unusable,
 };
 pub use notice::{LogLevel, LogLine, LogSource, Notice};
 pub use plugins::{Plugin, PluginProblem, Plugins, read_component};

@@ -1,10 +1,15 @@
 //! Sets up whoever does what leaves the process, from a project's file. Starts nothing and connects to nothing.
 
-use crate::{effects::Brokers, host::HostOptions, project::Project};
+use crate::{
+    effects::Brokers,
+    host::{HostOptions, ModelSource},
+    project::Project,
+};
 use sandgate_egress::{Egress, EgressConfig, EgressSetupError};
 use sandgate_exec::{Runner, RunnerConfig, remove_leftovers};
 use sandgate_llm::{
-    Jitter, Mode, Models, ModelsConfig, Price, ProviderConfig, ProviderKind, Times,
+    Jitter, Mode, Models, ModelsConfig, Price, ProviderConfig, ProviderKind, Recorder,
+    RecordingError, ReplaySource, Times,
 };
 use sandgate_model::FileMode;
 use sandgate_vault::{SecretFrom, SecretSpec, SpecError, Vault};
@@ -33,6 +38,9 @@ pub enum BrokerError {
     /// TLS cannot be set up.
     #[error("outgoing HTTP cannot be set up")]
     Egress(#[from] EgressSetupError),
+    /// The recording of models' answers cannot be used.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
     /// A provider's address cannot be used.
     #[error("the providers of the project cannot be used")]
     Models(#[from] sandgate_llm::ProviderError),
@@ -65,19 +73,28 @@ pub(crate) fn brokers(
         writable,
         limits: sandgate_exec::Limits::default(),
     });
+    let (mode, recorder) = match &options.models {
+        ModelSource::Live => (Mode::Live, None),
+        ModelSource::Record => {
+            let recorder = Recorder::default();
+            (Mode::Record(recorder.clone()), Some(recorder))
+        }
+        ModelSource::Replay(document) => (Mode::Replay(ReplaySource::parse(document)?), None),
+    };
     let models = Models::new(ModelsConfig {
         providers: providers(project),
         limits: sandgate_llm::Limits::default(),
         egress: egress.clone(),
         vault: Arc::clone(&vault),
         jitter: jitter(),
-        mode: Mode::Live,
+        mode,
     })?;
     Ok(Brokers {
         egress,
         runner,
         models: Arc::new(models),
         vault,
+        recorder,
     })
 }
 

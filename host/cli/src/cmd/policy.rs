@@ -60,9 +60,7 @@ pub(super) async fn policy(ctx: &Context, args: &Policy) -> Result<Exit, CliErro
         let diff = view::diff(&acceptance.diff, &ui.out);
         match (&acceptance.accepted, diff.is_empty()) {
             (_, true) => ui.print(&format!("\nas accepted in {LOCK_FILE}\n"))?,
-            (None, false) => ui.print(&format!(
-                "\nnothing was accepted yet; the first run accepts what is shown here, or `--accept` does\n"
-            ))?,
+            (None, false) => ui.print("\nnothing was accepted yet; the first run accepts what is shown here, or `--accept` does\n")?,
             (Some(_), false) => {
                 let head = ui.out.bold(format!("since {LOCK_FILE} was written"));
                 ui.print(&format!("\n{head}\n{diff}"))?;

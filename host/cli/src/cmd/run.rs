@@ -6,17 +6,17 @@ use crate::{
     context::{Context, look_error},
     desk::{self, Desk},
     diagnostics,
-    error::CliError,
+    error::{CliError, io_error},
     exit::Exit,
     ui::Esc,
     view::{dry, packet, plan},
 };
-use sandgate_driver::{Project, Submission, SubmitError, check};
+use sandgate_driver::{HostOptions, ModelSource, Project, Submission, SubmitError, check};
 use sandgate_engine::{RunState, Steps};
 use sandgate_model::{Digest, RunId};
 use sandgate_workflow::{Given, Source};
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io::Write as _, sync::Arc};
 
 /// Goes all the way alone.
 const ALL: Steps = Steps {
@@ -32,7 +32,11 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
     if args.dry_run {
         return dry_run(ctx, project, &source, &inputs).await;
     }
-    let mut desk = Desk::open(ctx, Arc::clone(&project))?;
+    let options = HostOptions {
+        models: models(ctx, args)?,
+        ..ctx.host_options()
+    };
+    let mut desk = Desk::with(ctx, Arc::clone(&project), &options)?;
     policy::gatekeep(ctx, &project, desk.host.plugins(), &source)
         .await
         .map_err(|e| desk.failed(e))?;
@@ -67,7 +71,31 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
     };
     desk.drive(args.wait).await?;
     desk.compare(&ctx.ui, id).await;
+    if let (Some(file), Some(recording)) = (&args.record_models, desk.host.recording()) {
+        let path = ctx.path(file);
+        let mut new = std::fs::File::create_new(&path)
+            .map_err(|e| desk.failed(io_error("write", &path, &e)))?;
+        new.write_all(recording.as_bytes())
+            .map_err(|e| desk.failed(io_error("write", &path, &e)))?;
+    }
     desk.report(&ctx.ui, id)
+}
+
+/// Where answers of models come from.
+fn models(ctx: &Context, args: &RunArgs) -> Result<ModelSource, CliError> {
+    match (&args.record_models, &args.replay_models) {
+        (_, Some(file)) => {
+            let path = ctx.path(file);
+            let text = std::fs::read_to_string(&path).map_err(|e| io_error("read", &path, &e))?;
+            Ok(ModelSource::Replay(text))
+        }
+        (Some(file), None) if ctx.path(file).exists() => {
+            let shown = file.display().to_string();
+            Err(CliError::usage(format!("{} exists already", Esc(&shown))))
+        }
+        (Some(_), None) => Ok(ModelSource::Record),
+        (None, None) => Ok(ModelSource::Live),
+    }
 }
 
 /// `run --dry-run`.

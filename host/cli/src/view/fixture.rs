@@ -101,6 +101,7 @@ pub(crate) fn planned(plan: Plan, steps: Steps) -> Script {
         (
             0,
             Event::RunCreated {
+                budget: sandgate_engine::Allowance::OPEN,
                 workflow: plan.workflow.clone(),
                 file: "brief.toml".into(),
                 source: Digest::of(b"text"),

@@ -4,8 +4,8 @@ use crate::graph::Graph;
 use sandgate_journal::{NewRecord, Opener, SqliteStore, Writer};
 use sandgate_model::{Moment, RunId};
 use sandgate_sandbox::{
-    Call, CancelToken, Limits, NoArtifacts, NoSink, Outcome, Sandbox, SandboxConfig, TaskRequest,
-    Turn,
+    Call, CancelToken, Limits, NoArtifacts, NoSink, Outcome, Powers, Sandbox, SandboxConfig,
+    TaskRequest, Turn,
 };
 use serde_json::{Value, json};
 use std::{
@@ -76,6 +76,7 @@ pub(crate) async fn calls(graph: &Graph, place: &Path) -> Result<Duration, Box<d
             limits: Limits::agent(),
             cancel: CancelToken::new(),
             sink: Arc::new(NoSink),
+            powers: Powers::default(),
         },
     };
     let slots = Arc::new(Semaphore::new(chain_or(graph)));

@@ -67,6 +67,7 @@ async fn drive(graph: &Graph, place: &std::path::Path) -> Result<Duration, Box<d
     let options = HostOptions {
         cache_dir: Some(cache),
         command: "bench".into(),
+        ..HostOptions::default()
     };
     let mut host = Host::open(Arc::clone(&project), &options)?;
     let source = project.workflow("bench.toml")?;

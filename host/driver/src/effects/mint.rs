@@ -18,7 +18,7 @@ use sandgate_authority::{
 use sandgate_egress::{Egress, EgressLimits, NetworkMeter, SessionParts};
 use sandgate_engine::Allowance;
 use sandgate_exec::Runner;
-use sandgate_llm::{Models, Money};
+use sandgate_llm::{Models, Money, Recorder};
 use sandgate_model::{Caller, Grants, ModelGrant, Need, NeedKind, RunId};
 use sandgate_sandbox::{AllowedCommand, Powers};
 use sandgate_vault::Vault;
@@ -33,6 +33,8 @@ pub(crate) struct Brokers {
     pub(crate) runner: Runner,
     pub(crate) models: Arc<Models>,
     pub(crate) vault: Arc<Vault>,
+    /// Keeps the answers of models, where that was asked for.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// One call to mint for.

@@ -12,10 +12,13 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// What one attempt has fetched: by name and origin.
+/// Values by name and origin.
+type Values = BTreeMap<(String, String), Zeroizing<Vec<u8>>>;
+
+/// What one attempt has fetched.
 pub(crate) struct Revealed {
     vault: Arc<Vault>,
-    values: Mutex<BTreeMap<(String, String), Zeroizing<Vec<u8>>>>,
+    values: Mutex<Values>,
 }
 
 impl Revealed {

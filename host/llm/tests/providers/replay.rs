@@ -6,6 +6,9 @@ use sandgate_llm::{
 };
 use serde_json::{Value, json};
 
+/// A change to a recording.
+type Change = Box<dyn Fn(&mut Value)>;
+
 fn requests() -> Vec<GenerateRequest> {
     let mut tools = ask("tools", "what?");
     tools.tools = vec![look()];
@@ -123,7 +126,7 @@ async fn a_document_that_was_changed_is_refused() {
         .unwrap();
     let good: Value = serde_json::from_str(&recorder.document()).unwrap();
     ReplaySource::parse(&good.to_string()).unwrap();
-    let bad: Vec<Box<dyn Fn(&mut Value)>> = vec![
+    let bad: Vec<Change> = vec![
         Box::new(|d| d["version"] = json!(2)),
         Box::new(|d| d["$type"] = json!("other")),
         Box::new(|d| d["more"] = json!(1)),

@@ -29,9 +29,9 @@ pub(crate) fn patient() -> Times {
 /// Patience that the slow scenarios outlast.
 pub(crate) fn impatient() -> Times {
     Times {
-        first_token: Duration::from_millis(1_500),
-        between_tokens: Duration::from_millis(1_000),
-        total: Duration::from_millis(3_000),
+        first_token: Duration::from_secs(3),
+        between_tokens: Duration::from_secs(2),
+        total: Duration::from_secs(5),
     }
 }
 

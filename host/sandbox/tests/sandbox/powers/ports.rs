@@ -33,6 +33,7 @@ impl Ports {
             command: Some(Arc::new(self.clone())),
             model: Some(Arc::new(self.clone())),
             budget: Some(Arc::new(self.clone())),
+            ..Powers::default()
         }
     }
 
