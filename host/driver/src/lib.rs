@@ -19,6 +19,7 @@ mod host;
 mod local;
 mod logs;
 mod notice;
+mod options;
 mod packet;
 mod perform;
 mod planning;
@@ -35,10 +36,11 @@ mod work;
 pub use accept::{Acceptance, LOCK_FILE, LockError, imports};
 pub use drive::{DriveError, RequestError};
 pub use host::{
-    AdoptError, Checked, DryRun, Host, HostError, HostOptions, ModelSource, Request, Submission,
-    SubmitError, check, sandbox, unusable,
+    AdoptError, Checked, DryRun, Host, HostError, Request, Submission, SubmitError, check, sandbox,
+    unusable,
 };
 pub use notice::{LogLevel, LogLine, LogSource, Notice};
+pub use options::{HostOptions, ModelSource};
 pub use plugins::{Plugin, PluginProblem, Plugins, read_component};
 pub use predict::{Asked, CostRange, Denied, PredictedGate, Prediction};
 pub use project::{PROJECT_FILE, Project, ProjectError, STATE_DIR};

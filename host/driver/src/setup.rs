@@ -2,7 +2,7 @@
 
 use crate::{
     effects::Brokers,
-    host::{HostOptions, ModelSource},
+    options::{HostOptions, ModelSource},
     project::Project,
 };
 use sandgate_egress::{Egress, EgressConfig, EgressSetupError};

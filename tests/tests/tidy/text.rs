@@ -41,11 +41,20 @@ fn needles(path: &Path, text: &str, needles: &[&str], fold: bool) -> Vec<String>
         } else {
             line.to_owned()
         };
-        for needle in needles.iter().filter(|x| line.contains(**x)) {
+        for needle in needles.iter().filter(|x| stands_alone(&line, x)) {
             wrong.push(format!("{}:{}: {needle}", path.display(), n + 1));
         }
     }
     wrong
+}
+
+/// Whether a line holds `needle`; a path only where it begins, not as a part of another path.
+fn stands_alone(line: &str, needle: &str) -> bool {
+    line.match_indices(needle).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !needle.starts_with('/')
+            || !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '}' | '-' | '_'))
+    })
 }
 
 #[test]
@@ -87,5 +96,6 @@ fn the_rules_bite() {
             [format!("x.rs:2: {word}")]
         );
     }
+    assert!(!stands_alone(concat!("..", "/ro", "ot/x"), concat!("/ro", "ot/")));
     assert!(!needles(path, &FOREIGN.join(" ").to_uppercase(), FOREIGN, true).is_empty());
 }

@@ -273,10 +273,10 @@ mod tests {
             guest: guest.into(),
             write: false,
         };
-        let dirs = [dir("/notes", "/host/notes"), dir("/work", "/host/w")];
+        let dirs = [dir("/notes", "/host/notes"), dir("/data", "/host/w")];
         let path = |guest: &str| host_path(&dirs, guest).map(|p| p.display().to_string());
         assert_eq!(path("/notes").as_deref(), Some("/host/notes"));
-        assert_eq!(path("/work/a/b").as_deref(), Some("/host/w/a/b"));
+        assert_eq!(path("/data/a/b").as_deref(), Some("/host/w/a/b"));
         for bad in [
             "/notesx",
             "/notes/..",
