@@ -56,6 +56,11 @@ pub fn policy_report(
         lines.extend(report.asks.iter().cloned());
         reports.push(report);
     }
+    // A planner may use any agent: what each can get at most belongs to the picture.
+    if workflow.planner.is_some() {
+        let agents = catalog.plugins.iter().filter(|(_, e)| e.role == Role::Agent);
+        in_use.extend(agents);
+    }
     let asks = asks::all(workflow, &lines);
     PolicyReport {
         project: project.name.to_string(),
