@@ -58,7 +58,10 @@ pub fn policy_report(
     }
     // A planner may use any agent: what each can get at most belongs to the picture.
     if workflow.planner.is_some() {
-        let agents = catalog.plugins.iter().filter(|(_, e)| e.role == Role::Agent);
+        let agents = catalog
+            .plugins
+            .iter()
+            .filter(|(_, e)| e.role == sandgate_model::Role::Agent);
         in_use.extend(agents);
     }
     let asks = asks::all(workflow, &lines);
