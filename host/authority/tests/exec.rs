@@ -162,17 +162,17 @@ fn a_refusal_says_what_differs_and_what_would_allow_it() {
     check(
         "cargo",
         &["test", "--all"],
-        "the command `cargo test --all` is not granted: the nearest rule is `cargo`, and argument 2 is `--workspace`, the request has `--all`; this line in [policy] of sandgate.toml would allow it: exec = [{ program = \"cargo\", args = [\"test\", \"--all\"] }]",
+        "the command `cargo test --all` is not granted: the nearest rule is `cargo`, and argument 2 is `--workspace`, the request has `--all`; this line in [policy] of sandgate.toml would allow it: exec = [{ program = \"cargo\", args = [\"test\", \"--all\"], approval = \"none\" }]",
     );
     check(
         "cargo",
         &["test"],
-        "the command `cargo test` is not granted: the nearest rule is `cargo`, and it has 2 arguments, the request has 1; this line in [policy] of sandgate.toml would allow it: exec = [{ program = \"cargo\", args = [\"test\"] }]",
+        "the command `cargo test` is not granted: the nearest rule is `cargo`, and it has 2 arguments, the request has 1; this line in [policy] of sandgate.toml would allow it: exec = [{ program = \"cargo\", args = [\"test\"], approval = \"none\" }]",
     );
     check(
         "npm",
         &["run", "a {b}", "say \"x\\y\""],
-        "the command `npm run 'a {b}' 'say \"x\\y\"'` is not granted: no rule is for the program `npm`; there are rules for `cargo`, `make`; this line in [policy] of sandgate.toml would allow it: exec = [{ program = \"npm\", args = [\"run\", \"a {{b}}\", \"say \\\"x\\\\y\\\"\"] }]",
+        "the command `npm run 'a {b}' 'say \"x\\y\"'` is not granted: no rule is for the program `npm`; there are rules for `cargo`, `make`; this line in [policy] of sandgate.toml would allow it: exec = [{ program = \"npm\", args = [\"run\", \"a {{b}}\", \"say \\\"x\\\\y\\\"\"], approval = \"none\" }]",
     );
     // Nothing is suggested that no rule can say, and nothing is shown as it is that a terminal would obey.
     for (program, args) in [
