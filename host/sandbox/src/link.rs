@@ -6,7 +6,7 @@ use crate::component::is_ours;
 use crate::iface;
 use crate::outcome::{MESSAGE_MAX, cut};
 use crate::state::{Misfit, State};
-use crate::{Call, Component, Outcome, Turn};
+use crate::{Call, Component, Outcome, Powers, Turn};
 use sandgate_model::{NeedKind, Role};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,19 +31,20 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    /// What a role's call gets.
+    /// What a role's call gets: what is granted, and what the plugin can do without, so that it can find out.
     pub(crate) fn of(role: Role, call: &Call) -> Self {
         let powers = &call.turn.powers;
         let spare = |kind| powers.optional.contains(&kind);
+        let [http, command, model, budget] = ports(powers);
         Self {
             artifacts: role != Role::Planner,
             files: !call.files.is_empty()
                 || spare(NeedKind::FilesRead)
                 || spare(NeedKind::FilesWrite),
-            http: powers.http.is_some() || spare(NeedKind::Http),
-            command: powers.command.is_some() || spare(NeedKind::Exec),
-            model: powers.model.is_some() || spare(NeedKind::Model),
-            budget: powers.budget.is_some() || spare(NeedKind::Budget),
+            http,
+            command,
+            model,
+            budget,
         }
     }
 
@@ -59,14 +60,21 @@ impl Set {
         budget: true,
     };
 
-    /// Whether a turn has exactly the ports that this was linked for.
+    /// Whether a turn would be linked with exactly this, its ports considered.
     pub(crate) fn has_powers_of(self, turn: &Turn) -> bool {
-        let powers = &turn.powers;
-        self.http == powers.http.is_some()
-            && self.command == powers.command.is_some()
-            && self.model == powers.model.is_some()
-            && self.budget == powers.budget.is_some()
+        [self.http, self.command, self.model, self.budget] == ports(&turn.powers)
     }
+}
+
+/// Which of HTTP, commands, models and budget are linked for these powers.
+fn ports(powers: &Powers) -> [bool; 4] {
+    let spare = |kind| powers.optional.contains(&kind);
+    [
+        powers.http.is_some() || spare(NeedKind::Http),
+        powers.command.is_some() || spare(NeedKind::Exec),
+        powers.model.is_some() || spare(NeedKind::Model),
+        powers.budget.is_some() || spare(NeedKind::Budget),
+    ]
 }
 
 /// Links one interface.
@@ -206,6 +214,38 @@ const BASE: [&str; 18] = [
     "wasi:io/streams",
 ];
 
+/// What would allow an interface. Said when it is not linked, and by a function that is linked without being granted.
+pub(crate) mod hint {
+    fn grant(what: &str, line: &str) -> String {
+        format!("grant {what}: `{line}` under [policy] in sandgate.toml")
+    }
+
+    pub(super) fn files() -> String {
+        let line = r#"files = [{ host = "notes", guest = "/notes", mode = "read" }]"#;
+        grant("a directory", line)
+    }
+
+    pub(super) fn http() -> String {
+        let line = r#"http = [{ allow = "https://api.example.com/v1/*", methods = ["GET"] }]"#;
+        grant("requests to a place", line)
+    }
+
+    pub(crate) fn command() -> String {
+        let line =
+            r#"exec = [{ program = "cargo", args = ["test", "--workspace"], approval = "none" }]"#;
+        grant("a command", line)
+    }
+
+    pub(crate) fn model() -> String {
+        let line = r#"model = [{ provider = "local", models = ["*"] }]"#;
+        grant("a model", line)
+    }
+
+    pub(super) fn budget() -> String {
+        grant("charging the budget", "charge = true")
+    }
+}
+
 /// Interfaces of `wasi:http` that a client needs.
 const HTTP: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
@@ -222,14 +262,8 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
     {
         return Ok(());
     }
-    let granted = |granted: bool, what: &str, line: &str| {
-        if granted {
-            Ok(())
-        } else {
-            Err(format!(
-                "grant {what}: `{line}` under [policy] in sandgate.toml"
-            ))
-        }
+    let granted = |granted: bool, hint: fn() -> String| {
+        if granted { Ok(()) } else { Err(hint()) }
     };
     if is_ours(import, "artifacts") {
         return if set.artifacts {
@@ -239,24 +273,19 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
         };
     }
     if preview2 && interface.starts_with("wasi:filesystem/") {
-        let line = r#"files = [{ host = "notes", guest = "/notes", mode = "read" }]"#;
-        return granted(set.files, "a directory", line);
+        return granted(set.files, hint::files);
     }
     if preview2 && HTTP.contains(&interface) {
-        let line = r#"http = [{ allow = "https://api.example.com/v1/*", methods = ["GET"] }]"#;
-        return granted(set.http, "requests to a place", line);
+        return granted(set.http, hint::http);
     }
     if is_ours(import, "command") {
-        let line =
-            r#"exec = [{ program = "cargo", args = ["test", "--workspace"], approval = "none" }]"#;
-        return granted(set.command, "a command", line);
+        return granted(set.command, hint::command);
     }
     if is_ours(import, "model") {
-        let line = r#"model = [{ provider = "local", models = ["*"] }]"#;
-        return granted(set.model, "a model", line);
+        return granted(set.model, hint::model);
     }
     if is_ours(import, "budget") {
-        return granted(set.budget, "charging the budget", "charge = true");
+        return granted(set.budget, hint::budget);
     }
     Err(match interface {
         name if name.starts_with("wasi:http/") => {

@@ -19,7 +19,7 @@ impl Host for State {
         self.may_go_on()?;
         Ok(match &self.powers.budget {
             Some(port) => port.remaining(),
-            // Asked what it is: it has nothing to spend.
+            // Linked without being granted: it has nothing to spend.
             None => Some(0),
         })
     }

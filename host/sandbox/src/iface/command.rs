@@ -4,6 +4,7 @@
 use crate::bindings::sandgate::plugin::command::{
     AllowedCommand, CommandError, CommandRequest, Ending, Finished, Host, add_to_linker,
 };
+use crate::link::hint;
 use crate::state::State;
 use crate::{CommandEnding, CommandFailure, power};
 use std::time::Duration;
@@ -90,8 +91,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Finished, CommandError>> {
         self.may_go_on()?;
         let Some(port) = self.powers.command.clone() else {
-            let why = "a plugin that is asked what it is runs nothing".to_owned();
-            return Ok(Err(CommandError::NotGranted(why)));
+            return Ok(Err(CommandError::NotGranted(hint::command())));
         };
         if let Some(why) = too_large(&request) {
             return Ok(Err(CommandError::Limit(why)));

@@ -6,6 +6,7 @@ use crate::bindings::sandgate::plugin::model::{
     self as wit, Finish, GenerateRequest, Generated, Host, HostGeneration, ModelError, Speaker,
     Usage, add_to_linker,
 };
+use crate::link::hint;
 use crate::state::State;
 use crate::{Generation, ModelFailure, power};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
@@ -194,9 +195,7 @@ impl State {
     /// Begins an answer.
     async fn begin(&mut self, request: GenerateRequest) -> Result<Box<dyn Generation>, ModelError> {
         let Some(port) = self.powers.model.clone() else {
-            return Err(ModelError::NotGranted(
-                "a plugin that is asked what it is generates nothing".to_owned(),
-            ));
+            return Err(ModelError::NotGranted(hint::model()));
         };
         let request = checked(request)?;
         self.used.generations += 1;

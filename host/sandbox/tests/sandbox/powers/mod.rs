@@ -8,6 +8,7 @@ mod ports;
 
 use crate::support::*;
 use ports::Ports;
+use sandgate_model::NeedKind;
 use sandgate_sandbox::{Outcome, Powers};
 
 /// The power guest with all ports.
@@ -107,6 +108,53 @@ async fn a_plugin_that_says_what_it_is_can_do_nothing() {
             "{told}, not {expected}"
         );
     }
+}
+
+/// What a plugin can do without is linked where it is not granted, and refuses.
+#[tokio::test]
+async fn an_optional_need_that_is_not_granted_refuses_by_the_call() {
+    let ports = Ports::default();
+    let kinds = [
+        NeedKind::Http,
+        NeedKind::Exec,
+        NeedKind::Model,
+        NeedKind::Budget,
+    ];
+    let mut wanted = Try::new(power_agent());
+    wanted.powers.optional = kinds.to_vec();
+    let script = "http GET http://host.test/ok;commands;command ls;models;generate local/x hi;remaining;charge a 1";
+    let told = steps(&wanted, script).await;
+    for (told, expected) in told.iter().zip([
+        "err ErrorCode::HttpRequestDenied",
+        "ok ",
+        "err CommandError::NotGranted('grant a command: `exec = ",
+        "ok ",
+        "err ModelError::NotGranted('grant a model: `model = ",
+        "ok Some(0)",
+        "err BudgetError::Over(0)",
+    ]) {
+        assert!(told.starts_with(expected), "{told}, not {expected}");
+    }
+    // Each by itself, not all at once.
+    for kind in kinds {
+        let mut wanted = Try::new(power_agent());
+        wanted.powers.optional = kinds.into_iter().filter(|other| *other != kind).collect();
+        assert!(
+            matches!(wanted.run("remaining").await, Outcome::Refused { .. }),
+            "{kind:?}"
+        );
+    }
+    // With a port it is as if it were not optional.
+    let mut wanted = powerful(&ports);
+    wanted.powers.optional = kinds.to_vec();
+    assert_eq!(
+        steps(&wanted, "remaining;command exit").await[0],
+        "ok Some(1000)"
+    );
+    // Files: there is no directory to begin with.
+    let mut wanted = Try::new(path_agent());
+    wanted.powers.optional = vec![NeedKind::FilesRead];
+    assert_eq!(wanted.text("root 0").await, "err no root");
 }
 
 #[tokio::test]
