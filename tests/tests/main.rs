@@ -6,6 +6,8 @@ mod capabilities;
 #[cfg(test)]
 mod cli_basics;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod damaged;
