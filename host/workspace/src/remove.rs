@@ -1,5 +1,5 @@
-//! Removing what a guest left: closed directories, deep ones, a great many files. Follows no link and holds two
-//! handles at a time, however deep it is: a directory that is not empty is first moved up to where its turn comes.
+//! Removing what a guest left: closed directories, deep ones, a great many files. Follows no link, and holds no more
+//! handles than [`DEEPEST`], however deep it is: what lies deeper is first moved up to where its turn comes.
 
 use crate::{error::RemoveError, handle};
 use rustix::{
@@ -40,23 +40,7 @@ pub(crate) fn remove(parent: impl AsFd, name: &OsStr) -> Result<(), RemoveError>
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(failed(e)),
     };
-    let mut names = Names(0);
-    // A pass moves grandchildren up; the next one finds them. Ends when a pass finds nothing.
-    loop {
-        let mut found = false;
-        for (entry, kind) in list(&top).map_err(failed)? {
-            found = true;
-            if let Err(e) = remove_child(&top, &entry, kind, &mut names) {
-                return Err(RemoveError {
-                    path: Path::new(name).join(&entry),
-                    source: e,
-                });
-            }
-        }
-        if !found {
-            break;
-        }
-    }
+    empty(&top, &top, 0, &mut Names(0)).map_err(failed)?;
     drop(top);
     match unlinkat(&parent, name, AtFlags::REMOVEDIR) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -64,26 +48,33 @@ pub(crate) fn remove(parent: impl AsFd, name: &OsStr) -> Result<(), RemoveError>
     }
 }
 
-/// Removes a file, or a directory after moving its directories up to `top`.
-fn remove_child(top: &OwnedFd, name: &OsStr, kind: FileType, names: &mut Names) -> io::Result<()> {
-    let Some(dir) = enter_kind(top, name, kind)? else {
-        return Ok(unlinkat(top, name, AtFlags::empty())?);
-    };
+/// How deep handles are held. A few more than real trees have.
+const DEEPEST: usize = 48;
+
+/// Removes everything in `dir`. What cannot be removed there is moved up to `top`, which is emptied last.
+fn empty(dir: &OwnedFd, top: &OwnedFd, depth: usize, names: &mut Names) -> io::Result<()> {
+    // Another pass for what a batch left, and in `top` for what was moved there. Ends when a pass finds nothing.
     loop {
         let mut found = false;
-        for (entry, kind) in list(&dir)? {
+        for (entry, kind) in list(dir)? {
             found = true;
-            if enter_kind(&dir, &entry, kind)?.is_none() {
-                unlinkat(&dir, &entry, AtFlags::empty())?;
-            } else if unlinkat(&dir, &entry, AtFlags::REMOVEDIR).is_err() {
-                move_up(&dir, &entry, top, names)?;
+            match enter_kind(dir, &entry, kind)? {
+                None => unlinkat(dir, &entry, AtFlags::empty())?,
+                Some(sub) if depth < DEEPEST => {
+                    empty(&sub, top, depth + 1, names)?;
+                    unlinkat(dir, &entry, AtFlags::REMOVEDIR)?;
+                }
+                Some(_) => {
+                    if unlinkat(dir, &entry, AtFlags::REMOVEDIR).is_err() {
+                        move_up(dir, &entry, top, names)?;
+                    }
+                }
             }
         }
         if !found {
-            break;
+            return Ok(());
         }
     }
-    Ok(unlinkat(top, name, AtFlags::REMOVEDIR)?)
 }
 
 fn move_up(dir: &OwnedFd, entry: &OsStr, top: &OwnedFd, names: &mut Names) -> io::Result<()> {

@@ -4,7 +4,7 @@
 //! and never sees the directory. What a guest made of `.git`, `.gitattributes` or links there decides nothing.
 
 use super::{
-    checkout::Base,
+    checkout::{Base, has_dir},
     dirs::GitDirs,
     run::{Git, GitError, good},
 };
@@ -191,10 +191,9 @@ impl Walk<'_> {
             return Ok(None);
         }
         // On Windows a backslash separates directories; git refuses such names everywhere.
-        if is_git_name(name) || name.as_bytes().contains(&b'\\') {
-            if known.is_none() {
-                self.skips.add(&path, SkipReason::GitRefuses);
-            }
+        let new = || known.is_none() && !has_dir(self.base, &path);
+        if is_git_name(name) || (name.as_bytes().contains(&b'\\') && new()) {
+            self.skips.add(&path, SkipReason::GitRefuses);
             return Ok(None);
         }
         let untouched = known
@@ -304,7 +303,7 @@ fn stream(
 ) -> Result<(), Stop> {
     writeln!(to, "commit {RESULT}")?;
     writeln!(to, "committer {} now", parts.ident)?;
-    data(to, parts.message.as_bytes())?;
+    data(to, format!("{}\n", parts.message).as_bytes())?;
     writeln!(to, "from {}", parts.base.commit)?;
     for path in gone {
         to.write_all(b"D ")?;

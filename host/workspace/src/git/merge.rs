@@ -13,7 +13,7 @@ use super::{
 use crate::settings::Author;
 use std::{
     ffi::OsString,
-    io::{self, Read, Write},
+    io::{self, BufRead, Read, Write},
     process::ChildStdin,
 };
 
@@ -168,6 +168,20 @@ fn join(parts: &Merge<'_>, tip: &str) -> Result<String, MergeError> {
     }
 }
 
+/// Copies by hand: between two pipes `io::copy` lets the kernel do it, which reports a broken pipe when the reader
+/// has ended after the last byte, and there was nothing left to write.
+fn pour(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
+    loop {
+        let piece = from.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        to.write_all(piece)?;
+        let size = piece.len();
+        from.consume(size);
+    }
+}
+
 /// Puts what the repository does not have yet into it, checked.
 fn publish(parts: &Merge<'_>, new: &str, tip: Option<&str>) -> Result<(), GitError> {
     let mut wanted = format!("{new}\n^{}\n", parts.base);
@@ -188,10 +202,10 @@ fn publish(parts: &Merge<'_>, new: &str, tip: Option<&str>) -> Result<(), GitErr
         let packed = parts
             .git
             .pipe(&parts.dirs.own, &args, &[], Some(revisions), |from| {
-                io::copy(from, &mut to)
+                pour(from, &mut to)
             });
         match packed.and_then(|p| good("pack-objects", p)) {
-            Ok(copied) => copied.map(drop),
+            Ok(poured) => poured,
             Err(e) => {
                 packing = Err(e);
                 Ok(())

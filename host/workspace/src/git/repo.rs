@@ -52,9 +52,7 @@ pub enum RepositoryError {
 /// The project's repository.
 #[derive(Debug)]
 pub(crate) struct Repository {
-    /// Top of the working tree.
-    pub(crate) top: PathBuf,
-    /// The project's directory, relative to it.
+    /// The project's directory, relative to the top of the working tree.
     pub(crate) prefix: PathBuf,
     /// Where `HEAD` is.
     pub(crate) git_dir: PathBuf,
@@ -100,7 +98,6 @@ impl Repository {
                     .strip_prefix(top)
                     .map(Path::to_path_buf)
                     .unwrap_or_default(),
-                top: top.to_path_buf(),
                 git_dir,
                 common,
             };
@@ -340,6 +337,12 @@ fn read_small(path: &Path) -> Result<Option<String>, RepositoryError> {
     let fd = match openat(CWD, path, flags, Mode::empty()) {
         Ok(fd) => fd,
         Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => {
+            return Err(RepositoryError::Elsewhere {
+                path: path.to_path_buf(),
+                why: "is a link",
+            });
+        }
         Err(e) => return Err(failed(e.into())),
     };
     if handle::kind(&handle::stat(&fd).map_err(failed)?) != FileType::RegularFile {

@@ -125,15 +125,25 @@ impl<'a> Writer<'a> {
     }
 
     fn make_dirs(&mut self, path: &Path) -> Result<OwnedFd, WriteError> {
-        let mut so_far = PathBuf::new();
-        let mut at = handle::open_dir(self.root, &so_far).map_err(|source| WriteError::Io {
-            path: so_far.clone(),
-            source,
-        })?;
-        for part in path.components() {
-            so_far.push(part);
+        // From the nearest one that is there: usually its parent.
+        let mut there = path;
+        let mut at = loop {
+            there = there.parent().unwrap_or(Path::new(""));
+            match handle::open_dir(self.root, there) {
+                Ok(fd) => break fd,
+                Err(e) if e.kind() == io::ErrorKind::NotFound && !there.as_os_str().is_empty() => {}
+                Err(source) => {
+                    return Err(WriteError::Io {
+                        path: there.to_path_buf(),
+                        source,
+                    });
+                }
+            }
+        };
+        let missing = path.strip_prefix(there).unwrap_or(path);
+        for part in missing.components() {
             let failed = |source| WriteError::Io {
-                path: so_far.clone(),
+                path: path.to_path_buf(),
                 source,
             };
             match mkdirat(&at, part.as_os_str(), Mode::RWXU) {
