@@ -11,7 +11,8 @@ use std::{
 };
 
 const WORK: &str = "[policy]\nfiles = [{ host = \"work\", guest = \"/work\", mode = \"write\" }]\n";
-const READ: &str = "[policy]\nfiles = [{ host = \"work\", guest = \"/work\", mode = \"read\" }]\n";
+/// The guest asks to write, so it has to be lent something to write to; the order is for the other directory.
+const READ: &str = "[policy]\nfiles = [{ host = \"work\", guest = \"/work\", mode = \"read\" }, { host = \"beside\", guest = \"/beside\", mode = \"write\" }]\n";
 const LINKS: &str = r#"links = ["up", "out", "abs", "etc", "proc", "chain", "dir-link"]"#;
 
 fn row(act: impl Into<String>) -> Row {
@@ -143,7 +144,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("act = \"read\", path = \"file.txt\"")
             .look(|s| wrong(*s.told != Value::from("inside"), || s.told.to_string())),
         row(&*escapes).prepare(links).look(inside_only),
-        row(&*escapes)
+        row(format!("root = \"/work\", {escapes}"))
             .named("only to be read")
             .policy(READ)
             .prepare(links)
