@@ -28,7 +28,7 @@ const MARGIN_MS: i64 = 2_000;
 /// Tasks of the chain beside an attack.
 const NEIGHBOURS: usize = 8;
 /// Memory of a guest, as the project file says, in MiB.
-const CAP_MIB: i64 = 64;
+const CAP_MIB: i64 = 48;
 
 /// How an attack has to end.
 enum End {
@@ -154,9 +154,14 @@ impl Row {
             workflow +=
                 &format!("\n[[gate]]\nid = \"door\"\nuse = \"guest\"\nconfig = {order}\n{lines}");
         }
+        // Written out, so that it holds for every role.
+        let memory = format!("[limits]\nmemory = \"{CAP_MIB}MiB\"\n");
+        let policy = match self.policy.contains("[limits]\n") {
+            true => self.policy.replace("[limits]\n", &memory),
+            false => format!("{}\n\n{memory}", self.policy),
+        };
         let toml = format!(
-            "[project]\nname = \"t\"\n\n[plugins]\nguest = {{ path = \"g.wasm\" }}\nfake = \"builtin:agent-fake\"\n\n{}\n",
-            self.policy
+            "[project]\nname = \"t\"\n\n[plugins]\nguest = {{ path = \"g.wasm\" }}\nfake = \"builtin:agent-fake\"\n\n{policy}\n"
         );
         let project = Project::new(&[
             ("sandgate.toml", &toml),

@@ -96,6 +96,9 @@ fn the_rules_bite() {
             [format!("x.rs:2: {word}")]
         );
     }
-    assert!(!stands_alone(concat!("..", "/ro", "ot/x"), concat!("/ro", "ot/")));
+    assert!(!stands_alone(
+        concat!("..", "/ro", "ot/x"),
+        concat!("/ro", "ot/")
+    ));
     assert!(!needles(path, &FOREIGN.join(" ").to_uppercase(), FOREIGN, true).is_empty());
 }

@@ -9,7 +9,7 @@
 ///
 /// In: what a version control system, shell, editor, package manager, build tool or test runner reads by itself and
 /// takes commands from. Not in: source files, which people run knowingly.
-pub const PROTECTED: [&str; 77] = [
+pub const PROTECTED: [&str; 80] = [
     ".bash_login",
     ".bash_profile",
     ".bashrc",
@@ -70,6 +70,7 @@ pub const PROTECTED: [&str; 77] = [
     "conftest.py",
     "dockerfile",
     "gemfile",
+    "git~1",
     "gnumakefile",
     "gradlew",
     "jenkinsfile",
@@ -83,6 +84,8 @@ pub const PROTECTED: [&str; 77] = [
     "pyproject.toml",
     "rakefile",
     "rust-toolchain.toml",
+    "sandgate.lock",
+    "sandgate.toml",
     "setup.py",
     "sitecustomize.py",
     "tox.ini",
