@@ -10,6 +10,14 @@ use std::{
     thread,
 };
 
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A directory and a file of the project are exchanged, in one step each, with links that lead to a secret, all the
 /// time while copies are made.
 #[test]
@@ -34,6 +42,8 @@ fn names_that_are_exchanged_lead_nowhere() {
     let over = AtomicBool::new(false);
     let (mut copies, mut refused, mut changed, mut with_dir) = (0, 0, 0_u64, 0);
     thread::scope(|scope| {
+        // Also when an assertion fails: the other thread would go on for ever.
+        let _end = End(&over);
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 for (a, b) in [("dir", "to_dir"), ("file", "to_file")] {
@@ -65,7 +75,6 @@ fn names_that_are_exchanged_lead_nowhere() {
                 assert_eq!(made.roots()[0].dir.read_to_string("inner").unwrap(), "mine");
             }
         }
-        over.store(true, Ordering::Relaxed);
     });
     assert_eq!(
         fs::read_to_string(outside.path().join("file")).unwrap(),
