@@ -240,7 +240,7 @@ impl Host {
         })
     }
 
-    /// The answers of models so far, as a document to be replayed; absent unless [`ModelSource::Record`] was asked for.
+    /// The answers of models so far, as a document to be replayed; absent unless [`crate::ModelSource::Record`] was asked for.
     #[must_use]
     pub fn recording(&self) -> Option<String> {
         self.shared
