@@ -2,7 +2,6 @@
 
 use super::{CANARY, End, Row, Seen, wrong};
 use crate::harness::Project;
-use serde_json::Value;
 use std::{
     fs,
     os::unix::{fs::symlink, net::UnixListener},
