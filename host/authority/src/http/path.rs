@@ -9,7 +9,7 @@ const ROUNDS: usize = 3;
 pub(super) enum PathFault {
     /// `%` without two hex digits.
     Percent,
-    /// Decodes to a backslash, a control character or a dot segment, or is encoded too often.
+    /// Decodes to a backslash, a control character, a dot segment or no UTF-8, or is encoded too often.
     Ambiguous,
 }
 
@@ -20,6 +20,10 @@ pub(super) fn canonical(path: &str) -> Result<String, PathFault> {
     let mut bytes = plain.clone().into_bytes();
     for _ in 0..ROUNDS {
         check(&bytes)?;
+        // Overlong forms of a dot or a slash (`%C0%AE`) are no UTF-8, and lax servers take them for what they resemble.
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(PathFault::Ambiguous);
+        }
         let next = decode(&bytes);
         if next == bytes {
             return Ok(plain);
@@ -158,6 +162,9 @@ mod tests {
             "/v1%00",
             "/v1%0d%0aHost:%20x",
             "/%25252525252541",
+            "/v1/%C0%AE%C0%AE/admin",
+            "/v1/%c0%af",
+            "/v1/%FF",
         ] {
             assert_eq!(canonical(path), Err(PathFault::Ambiguous), "{path}");
         }

@@ -78,7 +78,7 @@ pub enum TargetError {
     Percent,
     /// A path that servers read in different ways.
     #[error(
-        "the path is refused because servers read it in different ways: it decodes to a backslash, a control character or a `..`"
+        "the path is refused because servers read it in different ways: it decodes to a backslash, a control character, a `..` or what is no UTF-8"
     )]
     Path,
     /// No URL at all.
