@@ -410,6 +410,14 @@ fn a_dry_run_foretells_and_changes_nothing() {
     );
 }
 
+#[test]
+fn a_rehearsed_planner_leaves_no_log() {
+    let project = Project::example("01-brief");
+    project.run(&["run", "brief.toml", "--dry-run"]).expect(0);
+    let logs = fs::read_dir(project.dir().join(".sandgate/logs")).unwrap();
+    assert_eq!(logs.count(), 0);
+}
+
 fn git(dir: &Path, args: &[&str]) -> String {
     let done = Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@localhost"])

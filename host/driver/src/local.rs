@@ -51,6 +51,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     /// The log of a run; absent when it cannot be opened, since a log must never stop the work.
     pub(crate) fn log(&self, run: RunId) -> Option<Arc<RunLog>> {
+        // A rehearsal leaves nothing behind.
+        if run == planning::rehearsal() {
+            return None;
+        }
         let mut logs = lock(&self.open_logs);
         if let Some(log) = logs.get(&run) {
             return Some(Arc::clone(log));

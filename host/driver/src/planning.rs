@@ -114,6 +114,11 @@ async fn made(
     })
 }
 
+/// The run that a rehearsal pretends to be; no real one has this id.
+pub(crate) fn rehearsal() -> RunId {
+    RunId::new(uuid::Uuid::nil())
+}
+
 /// The plan that a run would get, with nothing recorded, and the planner that was not asked because it would do more
 /// than compute.
 pub(crate) async fn rehearse(
@@ -132,7 +137,7 @@ pub(crate) async fn rehearse(
             let (inbox, _nobody) = tokio::sync::mpsc::unbounded_channel();
             let packet = inspect(shared, workflow, &catalog, inputs.clone());
             let asked = Asked {
-                run: RunId::new(uuid::Uuid::nil()),
+                run: rehearsal(),
                 name: planner,
                 allowance: Allowance::default(),
                 inbox: &inbox,

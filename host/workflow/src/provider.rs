@@ -75,7 +75,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// The price of a model: its own, or that of `*`. `None`: it costs nothing.
+    /// The price of a model: its own, or that of `*`. `None`: it costs nothing, and is refused where a budget is set.
     #[must_use]
     pub fn price(&self, model: &str) -> Option<Price> {
         self.prices

@@ -237,7 +237,7 @@ pub(super) const PROVIDER: Shape = Shape {
         may(
             "prices",
             Kind::Map("model", &Kind::Table(&PRICE)),
-            "Prices by model; `*` is every other one. A model without a price costs nothing.",
+            "Prices by model; `*` is every other one. A model without a price costs nothing, and is refused where a budget is set.",
         ),
     ],
 };
