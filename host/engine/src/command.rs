@@ -2,13 +2,13 @@
 //! they follow from events, and a restarted host gets them again from `HostStarted`.
 
 use crate::Timer;
-use sandgate_model::{AttemptNo, GateIx, Moment, PluginName, TaskIx};
+use sandgate_model::{About, AttemptNo, GateIx, Moment, PluginName, TaskIx};
 
 /// An effect.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// Make a plan: ask this planner, or freeze the written tasks alone when there is none. Answer with
-    /// `PlanFrozen` or `PlannerFailed`.
+    /// `PlanFrozen`, `PlannerFailed` or `Suspended`. With feedback of a rejected plan: [`crate::Run::feedback`].
     MakePlan {
         /// The planner.
         planner: Option<PluginName>,
@@ -20,7 +20,20 @@ pub enum Command {
         /// The task.
         task: TaskIx,
     },
-    /// Run this attempt (its `AttemptStarted` is recorded). Answer with `AttemptEnded`.
+    /// Put this to people: make the canonical record of exactly what will happen, store it, and answer with `Asked`. Only
+    /// for tasks, results and budgets. A task whose record cannot be made (a template fails) is answered with
+    /// `TaskEvaluated` and `Evaluated::Failed`.
+    Ask {
+        /// What it is about.
+        about: About,
+    },
+    /// Fill in what a wait matches by. Answer with `WaitStarted`, or with `TaskEvaluated` and `Evaluated::Failed`.
+    StartWait {
+        /// The task.
+        task: TaskIx,
+    },
+    /// Run this attempt (its `AttemptStarted` or `AttemptResumed` is recorded; after the latter it goes on with
+    /// [`crate::Run::restore_of`]). Answer with `AttemptEnded` or `Suspended`.
     RunAttempt {
         /// The task.
         task: TaskIx,
@@ -34,7 +47,7 @@ pub enum Command {
         /// Which try.
         attempt: AttemptNo,
     },
-    /// Run this gate (its `GateStarted` is recorded). Answer with `GateEnded`.
+    /// Run this gate (its `GateStarted` or `GateResumed` is recorded). Answer with `GateEnded` or `Suspended`.
     RunGate {
         /// The gate.
         gate: GateIx,

@@ -4,8 +4,8 @@
 
 use crate::Allowance;
 use sandgate_model::{
-    AttemptEnd, AttemptNo, CallEnd, CallRequest, Caller, Check, Digest, GateIx, Millis, Payload,
-    Plan, PluginName, TaskIx, WorkflowName,
+    Actor, Ask, AskNo, AttemptEnd, AttemptNo, CallEnd, CallRequest, Caller, Check, Decision, Digest,
+    GateIx, Millis, Payload, Plan, PluginName, Rule, Signal, TaskIx, WorkflowName,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -73,6 +73,8 @@ pub enum Timer {
     Wait(TaskIx),
     /// The run has taken as long as it may.
     Run,
+    /// A request to people has waited as long as it may.
+    Ask(AskNo),
 }
 
 /// One thing that happened to a run.
@@ -99,6 +101,12 @@ pub enum Event {
         /// planner has nothing else to go by.
         #[serde(default, skip_serializing_if = "Allowance::is_open")]
         budget: Allowance,
+        /// Who has to agree, to what.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<Rule>,
+        /// Who asked for it; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
     },
     /// Planning began (or began again, after a rejected plan).
     PlanningStarted,
@@ -116,6 +124,120 @@ pub enum Event {
         digest: Digest,
         /// The plan.
         plan: Arc<Plan>,
+    },
+    /// Somebody edited the plan that waits for review: the run has another one, with the next revision, to be reviewed
+    /// anew. What was asked about the old one is withdrawn.
+    PlanModified {
+        /// The digest of the plan that was edited.
+        was: Digest,
+        /// The new plan's digest.
+        digest: Digest,
+        /// The new plan.
+        plan: Arc<Plan>,
+        /// Who edited it.
+        by: Actor,
+        /// Why, for the record; may be empty.
+        reason: String,
+    },
+    /// Something is put to people. The engine asks for this with [`crate::Command::Ask`]; plans are put to people by
+    /// freezing them, calls and questions by [`Event::Suspended`].
+    Asked {
+        /// What.
+        ask: Ask,
+    },
+    /// Somebody decided about a request. With a rule that wants several, it is one of several.
+    Decided {
+        /// Which request.
+        ask: AskNo,
+        /// The digest of what was seen.
+        digest: Digest,
+        /// What was said.
+        decision: Decision,
+        /// By whom.
+        by: Actor,
+        /// Why, for the record; feedback for a plan; may be empty.
+        reason: String,
+    },
+    /// An approval for every later use in the run is taken back. Uses that have begun are not touched.
+    Revoked {
+        /// The request that was approved so.
+        ask: AskNo,
+        /// By whom.
+        by: Actor,
+        /// Why, for the record; may be empty.
+        reason: String,
+    },
+    /// Somebody answered a question.
+    Answered {
+        /// Which.
+        ask: AskNo,
+        /// The answer.
+        answer: String,
+        /// By whom.
+        by: Actor,
+    },
+    /// Work stopped in the middle of a call that waits for a person. Nothing of it runs any more; when there is a decision
+    /// it is taken up where it stopped, by giving it again what the host answered until then.
+    Suspended {
+        /// Who.
+        by: Caller,
+        /// What is put to people.
+        ask: Ask,
+        /// What the host answered since the last recorded call, in the artifact store.
+        tape: Digest,
+        /// How long it ran, on a monotonic clock.
+        took: Millis,
+    },
+    /// An attempt that was suspended or interrupted goes on where it stopped.
+    AttemptResumed {
+        /// The task.
+        task: TaskIx,
+        /// Which try: the one that stopped.
+        attempt: AttemptNo,
+    },
+    /// The same for a gate.
+    GateResumed {
+        /// The gate.
+        gate: GateIx,
+        /// Which try: the one that stopped.
+        attempt: AttemptNo,
+    },
+    /// A task that waits for a signal says exactly what it waits for, its templates filled in.
+    WaitStarted {
+        /// The task.
+        task: TaskIx,
+        /// Fields that have to be equal.
+        matches: BTreeMap<String, String>,
+    },
+    /// A signal that fits came: the task has succeeded.
+    SignalDelivered {
+        /// The task.
+        task: TaskIx,
+        /// The signal.
+        signal: Signal,
+    },
+    /// Nothing of this task starts until `TaskResumed`; what runs goes on.
+    TaskPaused {
+        /// The task.
+        task: TaskIx,
+        /// By whom.
+        by: Actor,
+    },
+    /// The pause of a task is over.
+    TaskResumed {
+        /// The task.
+        task: TaskIx,
+        /// By whom.
+        by: Actor,
+    },
+    /// Somebody wants one task to stop for good; what needs it is skipped, the rest of the run goes on.
+    TaskCancelRequested {
+        /// The task.
+        task: TaskIx,
+        /// By whom.
+        by: Actor,
+        /// Why, for the record; may be empty.
+        reason: String,
     },
     /// Somebody asked for the plan to be dispatched.
     DispatchRequested,
@@ -183,6 +305,10 @@ pub enum Event {
         end: CallEnd,
         /// How long it took, on a monotonic clock.
         took: Millis,
+        /// For work that may be suspended: what the host answered since the last recorded call, this answer included, in
+        /// the artifact store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tape: Option<Digest>,
     },
     /// Something was asked for that is not allowed or not covered, and did not begin. Hosts record a bounded number of
     /// these for each caller.
@@ -200,19 +326,33 @@ pub enum Event {
         timer: Timer,
     },
     /// Nothing new starts until `Resumed`; what runs goes on.
-    Paused,
+    Paused {
+        /// By whom; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
     /// The pause is over.
-    Resumed,
+    Resumed {
+        /// By whom; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
     /// Somebody wants the run to stop for good.
     CancelRequested {
         /// Why, for the record; may be empty.
         reason: String,
+        /// By whom; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
     },
     /// Somebody wants a failed, lost or cancelled task tried again, in a run that ended. Tasks that were
     /// skipped because of it become pending again, and so does the run.
     RetryRequested {
         /// The tasks; empty means every failed and lost one.
         tasks: Vec<TaskIx>,
+        /// By whom; absent in journals of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
     },
     /// A host took the run over: nothing that was running before runs any more. Attempts without outside effect
     /// or declared repeatable become ready again; the others are lost.
@@ -228,6 +368,19 @@ impl Event {
             Self::PlanningStarted => "planning-started",
             Self::PlannerFailed { .. } => "planner-failed",
             Self::PlanFrozen { .. } => "plan-frozen",
+            Self::PlanModified { .. } => "plan-modified",
+            Self::Asked { .. } => "asked",
+            Self::Decided { .. } => "decided",
+            Self::Revoked { .. } => "revoked",
+            Self::Answered { .. } => "answered",
+            Self::Suspended { .. } => "suspended",
+            Self::AttemptResumed { .. } => "attempt-resumed",
+            Self::GateResumed { .. } => "gate-resumed",
+            Self::WaitStarted { .. } => "wait-started",
+            Self::SignalDelivered { .. } => "signal-delivered",
+            Self::TaskPaused { .. } => "task-paused",
+            Self::TaskResumed { .. } => "task-resumed",
+            Self::TaskCancelRequested { .. } => "task-cancel-requested",
             Self::DispatchRequested => "dispatch-requested",
             Self::VerifyRequested => "verify-requested",
             Self::TaskEvaluated { .. } => "task-evaluated",
@@ -239,8 +392,8 @@ impl Event {
             Self::CallEnded { .. } => "call-ended",
             Self::CallRefused { .. } => "call-refused",
             Self::TimerFired { .. } => "timer-fired",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::RetryRequested { .. } => "retry-requested",
             Self::HostStarted => "host-started",

@@ -4,6 +4,7 @@
 //! randomness, no I/O, no async, no logging. Live running and recovery are the same calls with events from
 //! different places.
 
+mod ask;
 mod backoff;
 mod budget;
 mod command;
@@ -16,6 +17,7 @@ mod on;
 mod reason;
 mod run;
 mod schedule;
+mod signal;
 mod snapshot;
 mod start;
 mod status;
@@ -25,12 +27,18 @@ mod table;
 mod task;
 mod view;
 
+pub use ask::{
+    AskState, AskView, Consented, DecideRefusal, Feedback, Judged, Need, Restore, Standing, Vote,
+};
 pub use budget::{Allowance, CallCounts};
 pub use command::Command;
 pub use event::{EVENT_FORMAT, Evaluated, Event, GateEnd, Steps, Timer};
 pub use illegal::Illegal;
 pub use run::{PlannerFailure, Run};
 pub use snapshot::{RestoreError, SNAPSHOT_FORMAT, Snapshot};
+pub use signal::{
+    Inbox, InboxEvent, KEPT_FOR, KEPT_MAX, Kept, OpenWait, PastWait, Receipt, SignalRefusal, fits,
+};
 pub use start::Start;
 pub use status::{Blocked, GateState, Outcome, Reason, RunState, TaskState};
 pub use summary::{

@@ -1,7 +1,7 @@
 //! Capability calls: what a plugin asked the host to do outside the sandbox, as the journal keeps it. An intent
 //! before, an outcome after. Data only.
 
-use crate::{AttemptNo, Digest, GateIx, NeedKind, TaskIx};
+use crate::{AttemptNo, Consent, Digest, GateIx, NeedKind, TaskIx};
 use serde::{Deserialize, Serialize};
 
 /// Who makes a capability call.
@@ -104,6 +104,12 @@ pub struct CallRequest {
     /// Reserved for it: the most it can cost.
     #[serde(default, skip_serializing_if = "Amount::is_nothing")]
     pub reserve: Amount,
+    /// Somebody has to agree to it before it may begin.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
+    /// Who did, when it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 #[expect(

@@ -2,7 +2,7 @@
 //! and the sandbox enforce it. Grants are part of a plan, so their encoding is part of the plan's digest: every
 //! field that is empty is left out, and lists are sorted by `authority`.
 
-use crate::{ExecGrant, HttpGrant, ModelGrant, SecretGrant};
+use crate::{ExecGrant, HttpGrant, ModelGrant, NeedKind, SecretGrant};
 use serde::{Deserialize, Serialize};
 
 /// How a directory is granted.
@@ -110,6 +110,12 @@ pub struct Grants {
     /// May charge the budget itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub budget: bool,
+    /// Each charge has to be approved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub budget_approval: bool,
+    /// May ask a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub question: bool,
 }
 
 impl Grants {
@@ -125,6 +131,32 @@ impl Grants {
             || self.budget
             || self.http.iter().any(HttpGrant::changes)
             || self.exec.iter().any(|e| e.network)
+    }
+
+    /// Whether a call in the middle of the work may have to wait for a person. Such work is recorded as it goes, so that
+    /// it can be taken up where it stopped.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.question
+            || (self.budget && self.budget_approval)
+            || self.http.iter().any(|g| g.approval)
+            || self.exec.iter().any(|g| g.approval)
+            || self.model.iter().any(|g| g.approval)
+    }
+
+    /// Whether every use of this kind of authority has to be approved: no rule of it lets one pass without.
+    #[must_use]
+    pub fn always_asks(&self, kind: NeedKind) -> bool {
+        match kind {
+            NeedKind::Http => !self.http.is_empty() && self.http.iter().all(|g| g.approval),
+            NeedKind::Exec => !self.exec.is_empty() && self.exec.iter().all(|g| g.approval),
+            NeedKind::Model => !self.model.is_empty() && self.model.iter().all(|g| g.approval),
+            NeedKind::Budget => self.budget && self.budget_approval,
+            NeedKind::FilesRead
+            | NeedKind::FilesWrite
+            | NeedKind::Secrets
+            | NeedKind::Question => false,
+        }
     }
 
     /// Whether it can cost money: text generation, or charges of its own.

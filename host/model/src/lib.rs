@@ -4,6 +4,7 @@
 //! This crate must not do I/O, tell the time or decide anything; it only says what things are.
 
 mod artifact;
+mod ask;
 mod call;
 mod check;
 mod describe;
@@ -17,9 +18,14 @@ mod packet;
 mod payload;
 mod plan;
 mod power;
+mod signal;
 mod time;
 
 pub use artifact::Artifact;
+pub use ask::{
+    About, Actor, Ask, AskNo, Authenticated, Channel, Consent, Decision, Question, Rule, RuleOn,
+    RuleTimeout,
+};
 pub use call::{Amount, CallEnd, CallRequest, Caller};
 pub use check::{Check, Verdict};
 pub use describe::{Description, Need, NeedKind, Role};
@@ -39,4 +45,5 @@ pub use plan::{
     RunBudget, Session, TaskLimits, TaskWork, WaitFor,
 };
 pub use power::{ExecGrant, HttpGrant, ModelGrant, Scheme, SecretGrant, SecretTarget};
+pub use signal::Signal;
 pub use time::{Millis, Moment};

@@ -188,6 +188,9 @@ pub struct PlanTask {
     /// Needs a decision on its result before its dependents start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval_after: bool,
+    /// The rule of the run that says who decides about it; absent: anybody who may decide at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_rule: Option<String>,
     /// What it may do.
     #[serde(default)]
     pub grants: Grants,
@@ -262,6 +265,9 @@ pub struct Plan {
     pub timeout: Option<Millis>,
     /// A person has to approve the plan before anything is dispatched.
     pub review: bool,
+    /// The rule of the run that says who reviews it; absent: every rule about plans, or anybody where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_rule: Option<String>,
     /// What the run may cost; absent: what the project's budget has left, or anything where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<RunBudget>,
