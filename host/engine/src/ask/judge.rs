@@ -3,10 +3,10 @@
 
 use super::{AskState, Vote};
 use sandgate_model::{AskNo, Consent, Digest};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a decision would do.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "judged", rename_all = "kebab-case")]
 pub enum Judged {
     /// It is to be recorded. `ends` is what the request becomes by it, `None` while others have to agree as well.
@@ -22,7 +22,7 @@ pub enum Judged {
 }
 
 /// Why a decision is refused.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "refused", rename_all = "kebab-case")]
 pub enum DecideRefusal {
     /// The run has no such request.

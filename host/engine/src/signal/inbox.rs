@@ -74,7 +74,7 @@ pub enum Receipt {
 }
 
 /// Why a signal is refused. Nothing is recorded.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "refused", rename_all = "kebab-case")]
 pub enum SignalRefusal {
     /// The project declares no such type.
