@@ -25,6 +25,7 @@ pub mod host {
                 import sandgate:plugin/command@0.1.0;
                 import sandgate:plugin/model@0.1.0;
                 import sandgate:plugin/budget@0.1.0;
+                import sandgate:plugin/question@0.1.0;
             }
         ",
         world: "sandgate:sdk/host",

@@ -65,6 +65,7 @@ pub mod http;
 pub mod log;
 pub mod model;
 pub mod progress;
+pub mod question;
 mod role;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

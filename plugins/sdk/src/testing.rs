@@ -1,5 +1,5 @@
-//! Stands in for the host in native unit tests: artifacts in memory, log lines collected, commands, models and
-//! servers played by closures. What a test does not grant is refused, as by the host. Each thread has its own, so
+//! Stands in for the host in native unit tests: artifacts in memory, log lines collected, commands, models, servers
+//! and people played by closures. What a test does not grant is refused, as by the host. Each thread has its own, so
 //! tests may run side by side. Not there in a component.
 //!
 //! ```
@@ -22,7 +22,7 @@ mod powers;
 
 use powers::Powers;
 pub(crate) use powers::{
-    allowed_commands, available_models, budget_left, charge, generate, run_command, send,
+    allowed_commands, ask, available_models, budget_left, charge, generate, run_command, send,
 };
 
 /// An artifact in memory.

@@ -1,10 +1,11 @@
-//! Stand-ins for what needs a grant: commands, models, HTTP, the budget.
+//! Stand-ins for what needs a grant: commands, models, HTTP, the budget, people.
 
 use super::{BENCH, Bench};
 use crate::budget::BudgetError;
 use crate::command::{self, Allowed, CommandError, Finished};
 use crate::http::{self, HttpError};
 use crate::model::{self, Generated, ModelError};
+use crate::question::{Question, QuestionError};
 use std::fmt;
 
 /// Plays the other side: takes a request and answers it.
@@ -23,6 +24,8 @@ pub(super) struct Powers {
     requests: Vec<http::Request>,
     budget: Option<u64>,
     charges: Vec<(String, u64)>,
+    person: Play<Question, String, QuestionError>,
+    questions: Vec<Question>,
 }
 
 impl fmt::Debug for Powers {
@@ -33,6 +36,7 @@ impl fmt::Debug for Powers {
             .field("requests", &self.requests)
             .field("budget", &self.budget)
             .field("charges", &self.charges)
+            .field("questions", &self.questions)
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +116,22 @@ impl Bench {
     pub fn charges(&self) -> &[(String, u64)] {
         &self.powers.charges
     }
+
+    /// Plays the people who are asked. A question that the host would not put to anybody is refused before.
+    #[must_use]
+    pub fn person(
+        mut self,
+        play: impl FnMut(&Question) -> Result<String, QuestionError> + 'static,
+    ) -> Self {
+        self.powers.person = Some(Box::new(play));
+        self
+    }
+
+    /// The questions that were asked, also those that were refused.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        &self.powers.questions
+    }
 }
 
 /// Notes a request and has it answered. The closure is out of the bench meanwhile, so it may use the SDK itself.
@@ -183,10 +203,43 @@ pub(crate) fn charge(what: &str, micros: u64) -> Result<(), BudgetError> {
     })
 }
 
+pub(crate) fn ask(question: Question) -> Result<String, QuestionError> {
+    if let Some(why) = wrong(&question) {
+        BENCH.with_borrow_mut(|bench| bench.powers.questions.push(question));
+        return Err(QuestionError::Invalid(why.to_owned()));
+    }
+    play(
+        &question,
+        |powers| &mut powers.questions,
+        |powers| &mut powers.person,
+        || QuestionError::Unavailable("the test grants no questions".to_owned()),
+    )
+}
+
+/// What the contract forbids (`wit/question.wit`).
+fn wrong(question: &Question) -> Option<&'static str> {
+    let Question {
+        text,
+        choices,
+        default,
+        ..
+    } = question;
+    if text.is_empty() || text.len() > 4096 {
+        return Some("the text has to have 1 to 4,096 bytes");
+    }
+    if choices.len() > 20 || choices.iter().any(|choice| choice.len() > 200) {
+        return Some("there may be 20 choices of 200 bytes each");
+    }
+    default
+        .as_ref()
+        .filter(|default| !choices.is_empty() && !choices.contains(default))
+        .map(|_| "the default is none of the choices")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{PluginError, budget};
+    use crate::{PluginError, budget, question};
 
     fn answer(text: &str) -> Generated {
         Generated {
@@ -206,10 +259,12 @@ mod tests {
             (
                 PluginError::from(command::run("sh", &["-c", "id"], None).unwrap_err()),
                 PluginError::from(model::Request::new("a/b").user("x").stream().unwrap_err()),
+                PluginError::from(question::ask("May I?").send().unwrap_err()),
             )
         });
         assert!(matches!(refused.0, PluginError::Unavailable(_)));
         assert!(matches!(refused.1, PluginError::Unavailable(_)));
+        assert!(matches!(refused.2, PluginError::Unavailable(_)));
         assert_eq!(bench.commands().len(), 1);
         assert_eq!(bench.generations().len(), 1);
     }
@@ -226,6 +281,32 @@ mod tests {
         });
         assert_eq!(pieces, ["2 ", "said ", "so"]);
         assert_eq!(pieces.concat(), whole.text);
+    }
+
+    #[test]
+    fn a_person_answers() {
+        let bench = Bench::new().person(|question| match question.choices.first() {
+            Some(first) => Ok(first.clone()),
+            None => Err(QuestionError::NoAnswer("4 h are over".to_owned())),
+        });
+        let (answers, bench) = bench.run(|| {
+            (
+                question::ask("Which?").choices(&["a", "b"]).send(),
+                PluginError::from(question::ask("What?").send().unwrap_err()),
+                PluginError::from(question::ask("").send().unwrap_err()),
+                question::ask("x")
+                    .choices(&["a"])
+                    .default("b")
+                    .send()
+                    .unwrap_err(),
+            )
+        });
+        assert_eq!(answers.0, Ok("a".to_owned()));
+        assert!(matches!(&answers.1, PluginError::Unavailable(text) if text.contains("4 h")));
+        assert!(matches!(answers.2, PluginError::Permanent(_)));
+        assert!(matches!(answers.3, QuestionError::Invalid(_)));
+        assert_eq!(bench.questions().len(), 4);
+        assert_eq!(bench.questions()[3].default.as_deref(), Some("b"));
     }
 
     #[test]
