@@ -23,4 +23,6 @@ pub struct OperatorCeiling {
     pub secrets: Option<Rule<Vec<String>>>,
     /// Whether plugins may charge the budget.
     pub charge: Option<Rule<bool>>,
+    /// Whether plugins may ask people.
+    pub question: Option<Rule<bool>>,
 }

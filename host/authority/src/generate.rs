@@ -9,6 +9,7 @@
 //! 3. **Approval.** When any rule that fits wants an approval, one is needed. The stricter rule wins whatever the
 //!    order, so that `*` beside `{ models = ["large"], approval = "required" }` means what it says.
 
+use crate::Permission;
 use sandgate_model::{Grants, ModelGrant};
 
 /// Longest name of a provider: as long as any other name in a project's file.
@@ -69,18 +70,6 @@ pub enum ModelRefusal {
         /// The line of TOML that would allow it.
         allow: String,
     },
-    /// A rule fits, and wants a person's approval for each use.
-    #[error(
-        "the model `{provider}/{model}` needs an approval for each use; this line in [policy] of sandgate.toml would allow it without: {allow}"
-    )]
-    Approval {
-        /// The provider.
-        provider: String,
-        /// The model.
-        model: String,
-        /// The line of TOML that would allow it without an approval.
-        allow: String,
-    },
 }
 
 impl<'a> ModelAuthority<'a> {
@@ -94,9 +83,11 @@ impl<'a> ModelAuthority<'a> {
 
     /// Decides about one use of `asked`, written `PROVIDER/MODEL`. A model's name may hold further slashes.
     ///
+    /// A permit comes sealed when any rule that fits wants an approval.
+    ///
     /// # Errors
-    /// That it is not a name, not granted, or needs an approval.
-    pub fn permit(&self, asked: &str) -> Result<ModelPermit, ModelRefusal> {
+    /// That it is not a name, or not granted.
+    pub fn permit(&self, asked: &str) -> Result<Permission<ModelPermit>, ModelRefusal> {
         let (provider, model) = split(asked).ok_or_else(|| ModelRefusal::NotAName(shown(asked)))?;
         let mut fitting = self
             .rules
@@ -111,17 +102,12 @@ impl<'a> ModelAuthority<'a> {
                 allow: line(provider, model),
             });
         }
-        if fitting.any(|rule| rule.approval) {
-            return Err(ModelRefusal::Approval {
-                provider: provider.to_owned(),
-                model: model.to_owned(),
-                allow: line(provider, model),
-            });
-        }
-        Ok(ModelPermit {
+        let approval = fitting.any(|rule| rule.approval);
+        let permit = ModelPermit {
             provider: provider.to_owned(),
             model: model.to_owned(),
-        })
+        };
+        Ok(Permission::new(permit, approval))
     }
 
     /// What may be asked for, `PROVIDER/MODEL` or `PROVIDER/*`, sorted, each once. Holds what needs an approval too.

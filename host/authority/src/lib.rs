@@ -13,6 +13,7 @@ mod line;
 mod narrowing;
 mod narrows;
 mod path;
+mod permission;
 mod policy;
 mod refusal;
 mod resolve;
@@ -36,8 +37,9 @@ pub use line::{
 pub use narrowing::{FilePick, HttpPick, ModelPick, Narrowing};
 pub use narrows::narrows;
 pub use path::{GuestPath, HostPath, PathError, STATE_DIR};
+pub use permission::{Opened, Permission, Sealed, StaleConsent};
 pub use policy::{
-    FileScope, Origin, Policy, PolicyProblem, PolicyRules, Rule, RuleField, RuleKind,
+    ChargeRule, FileScope, Origin, Policy, PolicyProblem, PolicyRules, Rule, RuleField, RuleKind,
 };
 pub use refusal::{Denial, Layer, Refusal, need_word};
 pub use resolve::{Request, Resolution, grants, resolve};

@@ -123,8 +123,15 @@ fn lines(grants: &Grants, policy: &Policy) -> Vec<AuthorityLine> {
     if grants.budget {
         push(
             Some(NeedKind::Budget),
-            "charge the budget".to_owned(),
-            policy.charge(),
+            format!("charge the budget{}", approval(grants.budget_approval)),
+            policy.charge().map(|r| &r.origin),
+        );
+    }
+    if grants.question {
+        push(
+            Some(NeedKind::Question),
+            "ask a person".to_owned(),
+            policy.question(),
         );
     }
     out.sort();

@@ -23,6 +23,8 @@ pub struct Narrowing {
     pub secrets: Option<Vec<String>>,
     /// Whether it may charge the budget; absent: as the project says.
     pub charge: Option<bool>,
+    /// Whether it may ask people; absent: as the project says.
+    pub question: Option<bool>,
 }
 
 /// A directory that a task picks from what the project offers.

@@ -77,9 +77,17 @@ pub fn narrows(who: &str, new: &Grants, old: &[&Grants]) -> Result<(), Vec<Refus
         &|| "the merge into the run's branch".to_owned(),
     );
     need(
-        !new.budget || old.iter().any(|o| o.budget),
+        !new.budget
+            || old
+                .iter()
+                .any(|o| o.budget && (new.budget_approval || !o.budget_approval)),
         NeedKind::Budget,
         &|| "charges".to_owned(),
+    );
+    need(
+        !new.question || old.iter().any(|o| o.question),
+        NeedKind::Question,
+        &|| "to a person".to_owned(),
     );
     if wider.is_empty() {
         return Ok(());

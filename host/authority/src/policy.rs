@@ -40,6 +40,13 @@ pub struct FileScope {
     pub mode: FileMode,
 }
 
+/// How plugins may charge the budget.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct ChargeRule {
+    /// Each charge has to be approved.
+    pub approval: bool,
+}
+
 /// Rules that were not checked against each other yet, in the order they were written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PolicyRules {
@@ -56,7 +63,9 @@ pub struct PolicyRules {
     /// Secrets and where each may go.
     pub secrets: Vec<Rule<SecretGrant>>,
     /// Plugins may charge the budget.
-    pub charge: Option<Origin>,
+    pub charge: Option<Rule<ChargeRule>>,
+    /// Plugins may ask people.
+    pub question: Option<Origin>,
 }
 
 /// Which list of rules.
@@ -165,10 +174,16 @@ impl Policy {
         &self.0.secrets
     }
 
-    /// Where plugins were allowed to charge the budget; `None`: they may not.
+    /// How plugins may charge the budget; `None`: they may not.
     #[must_use]
-    pub fn charge(&self) -> Option<&Origin> {
+    pub fn charge(&self) -> Option<&Rule<ChargeRule>> {
         self.0.charge.as_ref()
+    }
+
+    /// Where plugins were allowed to ask people; `None`: they may not.
+    #[must_use]
+    pub fn question(&self) -> Option<&Origin> {
+        self.0.question.as_ref()
     }
 
     /// The rules, to make another policy of.

@@ -6,7 +6,7 @@ use super::{
     refusal::allow,
     template::{ARGS_MAX, Mismatch, shown},
 };
-use crate::GuestPath;
+use crate::{GuestPath, Permission};
 use sandgate_model::{ExecGrant, FileGrant, Grants};
 
 /// Most bytes of program and arguments together: what the operating system takes at least.
@@ -35,14 +35,16 @@ impl<'a> ExecAuthority<'a> {
     /// Decides about running `program` with `args` in `cwd`, a directory as the guest sees it; absent: the rule's,
     /// else the only granted one, else an empty one.
     ///
+    /// A permit comes sealed when any rule that fits wants an approval.
+    ///
     /// # Errors
-    /// That no rule fits, that one wants an approval, or that it may not start there.
+    /// That no rule fits, or that it may not start there.
     pub fn permit(
         &self,
         program: &str,
         args: &[String],
         cwd: Option<&str>,
-    ) -> Result<ExecPermit, ExecRefusal> {
+    ) -> Result<Permission<ExecPermit>, ExecRefusal> {
         let what = format!("`{}`", line(program, args));
         if let Some(why) = too_much(program, args) {
             return Err(ExecRefusal::NotGranted {
@@ -58,23 +60,21 @@ impl<'a> ExecAuthority<'a> {
             .enumerate()
             .filter(|(_, rule)| fits(rule, program, args).is_ok())
             .collect();
-        if let Some((index, rule)) = fitting.iter().find(|(_, rule)| rule.approval) {
-            return Err(ExecRefusal::Approval {
-                what,
-                rule: rule.name.clone(),
-                index: *index,
-                allow: allow(program, args),
-            });
-        }
-        // The least authority that does; of equals the first.
+        // The least authority that does; of equals the first. Where a rule wants an approval, only such rules count:
+        // what people agree to is what a rule gives that asks them.
+        let approval = fitting.iter().any(|(_, rule)| rule.approval);
         let least = fitting
             .into_iter()
+            .filter(|(_, rule)| rule.approval == approval)
             .min_by_key(|(i, r)| (r.network, r.secrets.len(), r.read.len(), *i));
         let Some((index, rule)) = least else {
             return Err(self.refuse(what, program, args));
         };
         match self.directory(rule, cwd) {
-            Ok(cwd) => Ok(ExecPermit::new(index, rule, args, cwd)),
+            Ok(cwd) => {
+                let permit = ExecPermit::new(index, rule, args, cwd);
+                Ok(Permission::new(permit, approval))
+            }
             Err(why) => Err(ExecRefusal::Directory { what, why }),
         }
     }

@@ -17,20 +17,6 @@ pub enum ExecRefusal {
         /// The line of TOML that would allow it; absent when no line would.
         allow: Option<String>,
     },
-    /// A rule fits and wants a person's approval for each use.
-    #[error(
-        "the command {what} needs an approval for each use by the rule `{rule}`; without `approval` this line in [policy] of sandgate.toml would allow it: {allow}"
-    )]
-    Approval {
-        /// The command, for people.
-        what: String,
-        /// Name of the rule.
-        rule: String,
-        /// Index of the rule in the grants.
-        index: usize,
-        /// The line of TOML that would allow it without an approval.
-        allow: String,
-    },
     /// A rule fits, but it may not start in that directory.
     #[error("the command {what} cannot start: {why}")]
     Directory {

@@ -7,6 +7,7 @@ use super::{
     refusal::{HttpRefusal, SecretRefusal},
     target::{Host, Target},
 };
+use crate::Permission;
 use sandgate_model::{Grants, HttpGrant, SecretGrant, SecretTarget};
 use std::{cmp::Reverse, net::IpAddr};
 
@@ -118,9 +119,15 @@ impl HttpAuthority {
 
     /// Decides about one request. The order is in the header of this module.
     ///
+    /// A permit comes sealed when any rule that fits wants an approval.
+    ///
     /// # Errors
     /// Why not, with the line that would allow it.
-    pub fn permit(&self, method: &str, target: &Target) -> Result<HttpPermit, HttpRefusal> {
+    pub fn permit(
+        &self,
+        method: &str,
+        target: &Target,
+    ) -> Result<Permission<HttpPermit>, HttpRefusal> {
         if !method_form(method) {
             let shown = method.chars().take(METHOD_MAX).collect();
             return Err(HttpRefusal::Method(shown));
@@ -159,10 +166,6 @@ impl HttpAuthority {
             let allow = line(method, target, false);
             return Err(HttpRefusal::NotGranted { what, allow });
         };
-        if rule.approval {
-            let allow = line(method, target, rule.private);
-            return Err(HttpRefusal::Approval { what, allow, grant });
-        }
         if let Host::Ip(ip) = target.host() {
             let class = AddressClass::of(*ip);
             if !class.is_global() && !rule.private {
@@ -170,12 +173,25 @@ impl HttpAuthority {
                 return Err(HttpRefusal::Address { what, class, allow });
             }
         }
-        Ok(HttpPermit {
+        let permit = HttpPermit {
             method: method.to_owned(),
             target: target.clone(),
             private: rule.private,
             redirects: rule.redirects,
             grant,
+        };
+        Ok(Permission::new(permit, rule.approval))
+    }
+
+    /// Decides about where a redirect leads. What was approved is the request as it was put to people, so a hop to where
+    /// a rule wants an approval of its own is refused: nobody agreed to it.
+    ///
+    /// # Errors
+    /// As [`Self::permit`], and that it would need an approval.
+    pub fn permit_hop(&self, method: &str, target: &Target) -> Result<HttpPermit, HttpRefusal> {
+        let permission = self.permit(method, target)?;
+        permission.granted().ok_or_else(|| HttpRefusal::Hop {
+            what: format!("{method} {target}"),
         })
     }
 

@@ -7,10 +7,11 @@
 //! 3. `http_denied` is asked first: deny wins. It is compared with every reading of the path that a server could
 //!    have, so that another spelling does not get around it.
 //! 4. `http` is asked: scheme, host, port, path and method of one and the same rule.
-//! 5. A rule that asks for approval is used only when no other rule fits.
+//! 5. When any rule that fits wants an approval, one is needed, and that rule counts. Where a redirect leads cannot ask.
 //! 6. An address written as a host has to be named by the rule, and has to be a global one unless it is `private`.
 //!
-//! What comes out is an [`HttpPermit`]: private fields, made only here, taken by value by whoever sends. The address
+//! What comes out is an [`HttpPermit`], sealed where an approval is needed: private fields, made only here, taken by
+//! value by whoever sends. The address
 //! that a name has is not known here; the sender asks [`AddressClass`] about each one. This module must not resolve
 //! names, connect, or see the value of a secret.
 

@@ -29,17 +29,13 @@ pub enum HttpRefusal {
         /// The rule's URL.
         rule: String,
     },
-    /// The only rule that fits asks for approval.
+    /// A redirect leads to where a rule wants an approval.
     #[error(
-        "{what} asks for approval, which cannot be given in this version; this line under [policy] allows it without: {allow}"
+        "{what} is where a redirect leads, and needs an approval of its own; a request that goes there directly can ask for it"
     )]
-    Approval {
+    Hop {
         /// Method and URL.
         what: String,
-        /// The line of TOML.
-        allow: String,
-        /// Index of the rule among the grants.
-        grant: usize,
     },
     /// The address is granted by name, but it is not out in the world and the rule is not `private`.
     #[error("{what} goes to {class}; this line under [policy] would allow it: {allow}")]

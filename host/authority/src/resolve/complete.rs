@@ -1,11 +1,11 @@
-//! The last step: a need that is not optional and got nothing is refused; and what this version cannot grant.
+//! The last step: a need that is not optional and got nothing is refused.
 
 use super::{Case, allow};
-use crate::{Denial, Layer, Refusal, need_word};
+use crate::{Denial, Layer, Refusal};
 use sandgate_model::{FileMode, Grants, NeedKind, SecretTarget};
 
-/// Every kind that this version enforces, in the order of the reports.
-const ENFORCED: &[NeedKind] = &[
+/// Every kind, in the order of the reports.
+const KINDS: &[NeedKind] = &[
     NeedKind::FilesRead,
     NeedKind::FilesWrite,
     NeedKind::Http,
@@ -13,39 +13,13 @@ const ENFORCED: &[NeedKind] = &[
     NeedKind::Model,
     NeedKind::Secrets,
     NeedKind::Budget,
+    NeedKind::Question,
 ];
 
 impl Case<'_> {
-    /// A need that nobody can meet in this version.
-    pub(super) fn unavailable(&mut self) {
-        for need in self.request.needs {
-            if ENFORCED.contains(&need.kind) {
-                continue;
-            }
-            let why = "not available in this version";
-            if need.optional {
-                // The plugin says that it can do without.
-                self.deny(Layer::Plugin, need.kind, "", why, None, None);
-                continue;
-            }
-            self.refusals.push(Refusal {
-                layer: Layer::Plugin,
-                kind: Some(need.kind),
-                message: format!(
-                    "{}: plugin `{}` needs `{}`, which is {why}",
-                    self.request.who,
-                    self.request.plugin,
-                    need_word(need.kind)
-                ),
-                allow: None,
-                origin: None,
-            });
-        }
-    }
-
     /// Refuses every need that is not optional and not met, and notes the optional ones that nobody offers.
     pub(super) fn complete(&mut self, grants: &Grants) {
-        for kind in ENFORCED {
+        for kind in KINDS {
             let Some(need) = self
                 .request
                 .needs
@@ -112,7 +86,7 @@ fn met(kind: NeedKind, grants: &Grants) -> bool {
             .iter()
             .any(|s| !matches!(s.to, SecretTarget::Provider(_))),
         NeedKind::Budget => grants.budget,
-        NeedKind::Question => false,
+        NeedKind::Question => grants.question,
     }
 }
 
@@ -138,7 +112,7 @@ fn nothing_offered(kind: NeedKind) -> &'static str {
         NeedKind::Model => "the project allows no model",
         NeedKind::Secrets => "the project has no secret for it",
         NeedKind::Budget => "the project does not allow charges",
-        NeedKind::Question => "nobody can be asked",
+        NeedKind::Question => "the project does not allow questions",
     }
 }
 
@@ -150,7 +124,8 @@ fn example(kind: NeedKind) -> String {
         NeedKind::Exec => allow::exec("test"),
         NeedKind::Model => allow::model("PROVIDER", "*"),
         NeedKind::Secrets => allow::secret("API_TOKEN"),
-        NeedKind::Budget | NeedKind::Question => allow::charge(),
+        NeedKind::Budget => allow::charge(),
+        NeedKind::Question => allow::question(),
     }
 }
 

@@ -3,8 +3,7 @@
 //! Order of evaluation, the same for every kind, and why:
 //!
 //! 1. **Plugin.** Only what the plugin's description asks for is considered at all, so a plugin that asks for
-//!    nothing gets nothing, whatever the policy offers. What this version cannot enforce is refused here: a grant
-//!    that nobody enforces would be a lie.
+//!    nothing gets nothing, whatever the policy offers.
 //! 2. **Project.** Each rule of the policy offers one thing; what no rule names is denied, and what a rule denies is
 //!    denied whatever other rules allow. The project comes before the task, because a task can only choose among what
 //!    the project offers.
@@ -26,6 +25,7 @@ mod files;
 mod http;
 mod model;
 mod secrets;
+mod yes;
 
 use crate::{
     AuthorityLine, Denial, Layer, Narrowing, OperatorCeiling, Origin, Policy, Refusal, line,
@@ -96,7 +96,6 @@ fn decide(
     operator: Option<&OperatorCeiling>,
 ) -> Result<(Grants, Vec<Denial>), Vec<Refusal>> {
     let mut case = Case::new(request, project, operator, request.narrowing.workspace);
-    case.unavailable();
     let grants = case.grants();
     // When the picks themselves are wrong, what they leave unmet is a consequence.
     if case.refusals.iter().all(|r| r.layer == Layer::Plugin) {
@@ -162,6 +161,7 @@ impl<'a> Case<'a> {
         let exec = self.exec(&files, &candidates);
         let model = self.model();
         let secrets = self.secrets(candidates, &http, &exec, &model);
+        let charge = self.charge();
         let mut grants = Grants {
             files,
             workspace,
@@ -171,7 +171,9 @@ impl<'a> Case<'a> {
             exec,
             model,
             secrets,
-            budget: self.charge(),
+            budget: charge.is_some(),
+            budget_approval: charge.is_some_and(|c| c.approval),
+            question: self.question(),
         };
         grants.files.sort();
         grants.files.dedup();
@@ -231,56 +233,6 @@ impl<'a> Case<'a> {
             allow,
             origin: origin.cloned(),
         });
-    }
-
-    fn charge(&mut self) -> bool {
-        let kind = NeedKind::Budget;
-        let Some(origin) = self.project.charge() else {
-            // Nothing is on offer; whether that matters is for the completeness of needs.
-            if self.request.narrowing.charge == Some(true) {
-                let message =
-                    "wants to charge the budget, which the project does not allow".to_owned();
-                self.refuse(
-                    Layer::Project,
-                    Some(kind),
-                    message,
-                    Some(allow::charge()),
-                    None,
-                );
-            }
-            return false;
-        };
-        if !self.asks(kind) {
-            self.not_asked(kind, "", Some(origin));
-            return false;
-        }
-        if self.request.narrowing.charge == Some(false) {
-            self.deny(
-                Layer::Task,
-                kind,
-                "",
-                "it says charge = false",
-                None,
-                Some(origin),
-            );
-            return false;
-        }
-        if let Some(rule) = self.operator.and_then(|o| o.charge.as_ref())
-            && !rule.grant
-        {
-            let line = allow::operator("charge = true");
-            let why = "the operator does not allow charges";
-            self.deny(
-                Layer::Operator,
-                kind,
-                "",
-                why,
-                Some(line),
-                Some(&rule.origin),
-            );
-            return false;
-        }
-        true
     }
 }
 
@@ -360,5 +312,9 @@ mod allow {
 
     pub(super) fn charge() -> String {
         project("charge = true")
+    }
+
+    pub(super) fn question() -> String {
+        project("question = true")
     }
 }
