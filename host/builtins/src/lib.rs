@@ -31,6 +31,12 @@ macro_rules! builtin {
 
 static BUILTINS: &[Builtin] = &[
     builtin!(
+        "agent-ask",
+        "agent",
+        "agent-ask",
+        "asks a person one question and hands on the answer"
+    ),
+    builtin!(
         "agent-command",
         "agent",
         "agent-command",
@@ -52,7 +58,7 @@ static BUILTINS: &[Builtin] = &[
         "agent-fake",
         "agent",
         "agent-fake",
-        "for tests and benchmarks: sleeps, fails, logs and produces on request"
+        "for tests and benchmarks: sleeps, fails, logs, asks, runs commands and produces on request"
     ),
     builtin!(
         "agent-research",

@@ -86,10 +86,13 @@ fn none_imports_more_than_it_uses() {
     for builtin in all() {
         let expected: &[&str] = match builtin.name {
             "planner-rules" => &["sandgate:plugin/types"],
+            "agent-ask" => &["sandgate:plugin/question", "sandgate:plugin/types"],
             "agent-fake" => &[
                 "sandgate:plugin/artifacts",
+                "sandgate:plugin/command",
                 "sandgate:plugin/log",
                 "sandgate:plugin/progress",
+                "sandgate:plugin/question",
                 "sandgate:plugin/types",
             ],
             "agent-command" => &[

@@ -1,14 +1,19 @@
-//! An agent for tests: it sleeps, spins, logs, fails, traps, counts and produces as its input says.
+//! An agent for tests: it sleeps, spins, logs, asks people, runs commands, fails, traps, counts and produces as its input
+//! says.
 //!
 //! An empty input does nothing and answers `null`: the cheapest task there is, for benchmarks.
 
+mod steps;
+
 use sandgate_plugin::{
-    Agent, Config, Description, Output, PluginError, Result, Task, artifacts, log, progress,
+    Agent, Config, Description, NeedKind, Output, PluginError, Result, Task, artifacts, log,
+    progress,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+use steps::Step;
 
 /// What to do, in this order.
 #[derive(Deserialize, Default)]
@@ -22,6 +27,8 @@ struct Input {
     sleep_ms: u64,
     /// Wait so many milliseconds, busy.
     spin_ms: u64,
+    /// Then these, one after the other; the output has what came of them in `steps`. The first that fails is the end.
+    steps: Vec<Step>,
     /// Fail while the attempt is at most this; absent: every attempt fails if `fail` is given.
     fail_attempts: Option<u32>,
     /// How to fail.
@@ -59,7 +66,17 @@ impl Agent for Fake {
         Description::new(
             env!("CARGO_PKG_NAME"),
             env!("CARGO_PKG_VERSION"),
-            "For tests: does what its input says (sleep, fail, log, produce)",
+            "For tests: does what its input says (sleep, fail, log, ask, run commands, produce)",
+        )
+        .optional_need(NeedKind::Question, "asks what `steps` of its input say")
+        .optional_need(NeedKind::Exec, "runs what `steps` of its input say")
+        .optional_need(
+            NeedKind::FilesRead,
+            "its commands work in the directories that the task is granted",
+        )
+        .optional_need(
+            NeedKind::FilesWrite,
+            "its commands write where the task may write",
         )
         .input_schema(schema())
     }
@@ -90,9 +107,10 @@ impl Agent for Fake {
         if input.spin_ms > 0 {
             spin(Duration::from_millis(input.spin_ms));
         }
+        let done = steps::all(&input.steps)?;
         fail(&input, task.attempt)?;
         produce(&input, &task)?;
-        let output = answer(&input, &task, self.tasks)?;
+        let output = answer(&input, &task, self.tasks, done)?;
         Ok(match input.charge_micros {
             0 => output,
             micros => output.charge("fake", micros),
@@ -150,7 +168,7 @@ fn produce(input: &Input, task: &Task) -> Result<()> {
     Ok(())
 }
 
-fn answer(input: &Input, task: &Task, tasks: u64) -> Result<Output> {
+fn answer(input: &Input, task: &Task, tasks: u64, done: Vec<Value>) -> Result<Output> {
     if let Some(output) = &input.output {
         return Output::json(output);
     }
@@ -159,6 +177,9 @@ fn answer(input: &Input, task: &Task, tasks: u64) -> Result<Output> {
     output.insert("attempt".to_owned(), json!(task.attempt));
     if input.count {
         output.insert("count".to_owned(), json!(tasks));
+    }
+    if !done.is_empty() {
+        output.insert("steps".to_owned(), Value::Array(done));
     }
     if !input.read.is_empty() {
         let mut sizes = serde_json::Map::new();
@@ -180,6 +201,7 @@ fn schema() -> Value {
             "progress": { "type": "string" },
             "sleep_ms": milliseconds,
             "spin_ms": milliseconds,
+            "steps": steps::schema(),
             "fail": { "enum": ["failed", "permanent", "invalid-input", "unavailable", "trap"] },
             "fail_attempts": { "type": "integer", "minimum": 0 },
             "message": { "type": "string" },
