@@ -10,6 +10,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Units of a time, with their milliseconds.
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
 /// What the task asks for.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -75,31 +84,38 @@ impl Agent for Asker {
     }
 }
 
-/// A time as workflows write it: a whole number and `ms`, `s`, `m`, `h` or `d`.
+/// A time as workflows write it: `90s`, `1h30m`; larger units first, each once.
 fn duration(text: &str) -> Result<Duration> {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
+    let wrong = || {
+        PluginError::invalid_input(format!(
+            "`timeout` is `{text}`, which is no time; write a number with d, h, m, s or ms, such as \"4h\" or \"1h30m\""
+        ))
     };
-    let number: Option<u64> = number.parse().ok();
-    number
-        .zip(scale)
-        .and_then(|(number, scale)| number.checked_mul(scale))
-        .filter(|time| *time > 0)
-        .map(Duration::from_millis)
-        .ok_or_else(|| {
-            PluginError::invalid_input(format!(
-                "`timeout` is `{text}`, which is no time; write a number above 0 and ms, s, m, h or d, such as \"4h\""
-            ))
-        })
+    let mut rest = text;
+    let mut total: u64 = 0;
+    for (unit, milliseconds) in UNITS {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail
+            .find(|c: char| !c.is_ascii_lowercase())
+            .unwrap_or(tail.len());
+        let (found, tail) = tail.split_at(letters);
+        if found != unit {
+            continue;
+        }
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        total = number
+            .checked_mul(milliseconds)
+            .and_then(|more| total.checked_add(more))
+            .ok_or_else(wrong)?;
+        rest = tail;
+    }
+    if total == 0 || !rest.is_empty() {
+        return Err(wrong());
+    }
+    Ok(Duration::from_millis(total))
 }
 
 fn input_schema() -> Value {
@@ -114,7 +130,7 @@ fn input_schema() -> Value {
                 "description": "answers to choose from; any text when absent"
             },
             "default": { "type": "string", "description": "the answer when nobody gives one in time; with choices, one of them" },
-            "timeout": { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$", "description": "how long is waited, such as 4h; as long as the run unless said" }
+            "timeout": { "type": "string", "pattern": "^([0-9]+(d|h|m|s|ms))+$", "description": "how long is waited, such as 4h; as long as the run unless said" }
         }
     })
 }
