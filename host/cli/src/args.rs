@@ -1,6 +1,10 @@
 //! What the user typed. Nothing here looks at files, the environment or the journal; [`crate::context`] resolves it.
 //! The doc comments in this file are the text of `--help`.
 
+mod people;
+
+pub(crate) use people::{Act, Answer, Approvals, Approve, Cancel, Modify, Reject, Signal, Steer};
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -93,10 +97,24 @@ pub(crate) enum Command {
     Events(Events),
     /// Show what plugins logged
     Logs(Logs),
-    /// Cancel a run for good
+    /// List what waits for people and for signals, in every run
+    Approvals(Approvals),
+    /// Approve what waits: a plan, a task, a result, one use of a capability, more budget
+    Approve(Approve),
+    /// Reject what waits
+    Reject(Reject),
+    /// Answer a question of a plugin
+    Answer(Answer),
+    /// Edit the plan of a run that waits for review
+    Modify(Modify),
+    /// Send a signal to the tasks that wait for it, or list signals
+    Signal(Signal),
+    /// Start nothing new of a run or of a task; what runs goes on
+    Pause(Steer),
+    /// End a pause, and go on with interrupted runs
+    Resume(Steer),
+    /// Cancel a run or some of its tasks for good
     Cancel(Cancel),
-    /// Go on with interrupted runs
-    Resume(Which),
     /// Try failed, lost or cancelled tasks of a run again
     Retry(Retry),
     /// Show what each task of a workflow may do, where that comes from, and what changed since it was accepted
@@ -154,6 +172,9 @@ pub(crate) struct RunArgs {
     /// Stay when the run waits for a person or a signal, instead of leaving with exit code 4
     #[arg(long)]
     pub(crate) wait: bool,
+    /// In a terminal: do not ask approvals and questions in place
+    #[arg(long)]
+    pub(crate) no_prompt: bool,
     /// Keep the answers of models in FILE, which must not exist
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub(crate) record_models: Option<PathBuf>,
@@ -161,7 +182,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "record_models"])]
     pub(crate) replay_models: Option<PathBuf>,
     /// Only tell what would happen: the plan, refusals, approvals, gates, cost; nothing is recorded
-    #[arg(long, conflicts_with_all = ["new", "wait"])]
+    #[arg(long, conflicts_with_all = ["new", "wait", "no_prompt"])]
     pub(crate) dry_run: bool,
 }
 
@@ -172,7 +193,7 @@ pub(crate) struct Step {
     pub(crate) run: Option<String>,
 }
 
-/// `status`, `resume`.
+/// `status`.
 #[derive(ClapArgs, Debug)]
 pub(crate) struct Which {
     #[arg(value_name = "RUN", help = RUN_HELP)]
@@ -241,16 +262,6 @@ pub(crate) struct Logs {
     /// Go on until the run has ended
     #[arg(short, long)]
     pub(crate) follow: bool,
-}
-
-/// `cancel`.
-#[derive(ClapArgs, Debug)]
-pub(crate) struct Cancel {
-    #[arg(value_name = "RUN", help = RUN_HELP)]
-    pub(crate) run: Option<String>,
-    /// Why, for the record
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub(crate) reason: String,
 }
 
 /// `retry`.

@@ -45,6 +45,23 @@ impl fmt::Display for Esc<'_> {
     }
 }
 
+/// One line of foreign text in printable ASCII alone, for what people agree to: a letter that only looks like another
+/// one is seen as what it is. A backslash is doubled, so different texts never look the same.
+pub(crate) fn strict(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\\' => out.push_str("\\\\"),
+            ' '..='~' => out.push(c),
+            c => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+        }
+    }
+    out
+}
+
 /// One line of foreign text, as a string.
 pub(crate) fn line(text: &str) -> String {
     Esc(text).to_string()

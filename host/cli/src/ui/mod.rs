@@ -2,13 +2,17 @@
 //! standard error, always through here. Nothing in this module knows what a run is.
 
 mod ask;
+mod canonical;
 mod escape;
+mod prompt;
 mod table;
 mod units;
 
 #[cfg(test)]
 pub(crate) use escape::tests::hostile;
-pub(crate) use escape::{Esc, line, lines, short};
+pub(crate) use canonical::{Canonical, canonical};
+pub(crate) use escape::{Esc, line, lines, short, strict};
+pub(crate) use prompt::{Reply, Terminal, Word};
 pub(crate) use table::Table;
 pub(crate) use units::{Zone, count, money, now, size, span};
 
