@@ -6,6 +6,7 @@
 
 use crate::{
     GuestPath, HostPath, Layer, Refusal,
+    exec::overlap,
     line::{file_kind, secret_target},
     need_word,
     scope::{covers, meet, names, url},
@@ -48,8 +49,7 @@ pub fn narrows(who: &str, new: &Grants, old: &[&Grants]) -> Result<(), Vec<Refus
     }
     for exec in &new.exec {
         need(
-            old.iter()
-                .any(|o| o.exec.iter().any(|e| exec_within(exec, e))),
+            old.iter().any(|o| exec_within(exec, new, o)),
             NeedKind::Exec,
             &|| format!("`{}`", exec.name),
         );
@@ -158,7 +158,19 @@ fn kept(
         })
 }
 
-fn exec_within(new: &ExecGrant, old: &ExecGrant) -> bool {
+fn exec_within(exec: &ExecGrant, new: &Grants, old: &Grants) -> bool {
+    let allowed = old.exec.iter().any(|o| same_or_less(exec, o));
+    // The stricter of two rules wins, so an approval that held for some of its commands has to hold there still.
+    let approved = exec.approval
+        || old
+            .exec
+            .iter()
+            .filter(|o| o.approval && overlap(exec, o))
+            .all(|o| new.exec.iter().any(|n| n.approval && same_or_less(n, o)));
+    allowed && approved
+}
+
+fn same_or_less(new: &ExecGrant, old: &ExecGrant) -> bool {
     new.name == old.name
         && new.program == old.program
         && new.args == old.args

@@ -49,7 +49,7 @@ impl<P> Permission<P> {
 
 /// A permit that takes effect only with consent.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0616
 /// // Nothing else gives it out.
 /// fn take<P>(sealed: sandgate_authority::Sealed<P>) -> P {
 ///     sealed.permit

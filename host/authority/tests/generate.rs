@@ -1,8 +1,8 @@
 //! Which models may be used: rules, twins and a property against a plain oracle.
 
 use proptest::prelude::*;
-use sandgate_authority::{ModelAuthority, ModelRefusal};
-use sandgate_model::{Grants, ModelGrant};
+use sandgate_authority::{ModelAuthority, ModelRefusal, Opened, Permission};
+use sandgate_model::{Digest, Grants, ModelGrant};
 
 fn rule(provider: &str, models: &[&str], approval: bool) -> ModelGrant {
     ModelGrant {
@@ -31,7 +31,7 @@ fn an_exact_name_or_a_star_allows() {
         ("acme/org/tuned:v2", "acme", "org/tuned:v2"),
         ("local/anything", "local", "anything"),
     ] {
-        let permit = authority.permit(asked).unwrap();
+        let permit = authority.permit(asked).unwrap().granted().unwrap();
         assert_eq!((permit.provider(), permit.model()), (provider, model));
     }
     assert_eq!(
@@ -63,11 +63,8 @@ fn an_approval_wins_whatever_the_order() {
     for rules in [[open.clone(), asks.clone()], [asks, open]] {
         let grants = grants(&rules);
         let authority = ModelAuthority::new(&grants);
-        assert!(matches!(
-            authority.permit("acme/large"),
-            Err(ModelRefusal::Approval { .. })
-        ));
-        assert!(authority.permit("acme/small").is_ok());
+        assert!(authority.permit("acme/large").unwrap().asks());
+        assert!(!authority.permit("acme/small").unwrap().asks());
     }
 }
 
@@ -108,7 +105,7 @@ fn what_is_not_a_name_is_refused_also_under_a_star() {
 }
 
 proptest! {
-    /// A permit only for what a rule names, letter by letter, and never where a rule that fits wants an approval.
+    /// A permit only for what a rule names, letter by letter, and sealed exactly where a rule that fits wants an approval.
     #[test]
     fn permits_are_what_the_rules_say(
         rules in prop::collection::vec(
@@ -125,8 +122,30 @@ proptest! {
         let allowed = is_name && list.iter().any(|r| fits(&r));
         let asks = list.iter().filter(fits).any(|r| r.approval);
         let got = ModelAuthority::new(&grants).permit(&format!("{provider}/{model}"));
-        prop_assert_eq!(got.is_ok(), allowed && !asks);
-        prop_assert_eq!(
-            matches!(got, Err(ModelRefusal::Approval { .. })), allowed && asks);
+        prop_assert_eq!(got.is_ok(), allowed);
+        prop_assert_eq!(got.is_ok_and(|p| p.asks()), allowed && asks);
+    }
+
+    /// A sealed permit comes out for exactly what was approved and for nothing else.
+    #[test]
+    fn a_seal_opens_for_what_was_approved(approved in any::<[u8; 2]>(), now in any::<[u8; 2]>()) {
+        let grants = grants(&[rule("acme", &["*"], true)]);
+        for now in [now, approved] {
+            let permission = ModelAuthority::new(&grants).permit("acme/large").unwrap();
+            prop_assert_eq!(permission.look().model(), "large");
+            let Permission::Ask(sealed) = permission else {
+                return Err(TestCaseError::fail("not sealed"));
+            };
+            let (approved, now) = (Digest::of(&approved), Digest::of(&now));
+            match sealed.open(Opened::new(approved), now) {
+                Ok(permit) => {
+                    prop_assert_eq!(approved, now);
+                    prop_assert_eq!(permit.provider(), "acme");
+                }
+                Err(stale) => prop_assert!(approved != now && stale.to_string().contains(&now.hex())),
+            }
+        }
+        // Whoever cannot ask gets nothing.
+        prop_assert!(ModelAuthority::new(&grants).permit("acme/large").unwrap().granted().is_none());
     }
 }

@@ -23,5 +23,6 @@ mod warn;
 pub use decide::ExecAuthority;
 pub use permit::ExecPermit;
 pub use refusal::ExecRefusal;
+pub(crate) use template::overlap;
 pub use template::{ExecTemplate, HoleType, TemplateError, TemplatePart};
 pub use warn::exec_warnings;

@@ -1,6 +1,7 @@
 //! A rule's arguments, parsed: literals and holes. Must not know what a request is allowed to do with them.
 
 use super::value;
+use sandgate_model::ExecGrant;
 use std::fmt;
 
 /// Most arguments of a rule or a request.
@@ -176,7 +177,32 @@ impl ExecTemplate {
     }
 }
 
+/// Whether some command may fit both rules. Says yes where it cannot tell: two holes are never compared.
+pub(crate) fn overlap(a: &ExecGrant, b: &ExecGrant) -> bool {
+    let parse = |rule: &ExecGrant| ExecTemplate::parse(&rule.program, &rule.args).ok();
+    // A rule that cannot be parsed fits nothing.
+    let (Some(a), Some(b)) = (parse(a), parse(b)) else {
+        return false;
+    };
+    a.program == b.program
+        && a.args.len() == b.args.len()
+        && a.args.iter().zip(&b.args).all(|(a, b)| a.overlaps(b))
+}
+
 impl Arg {
+    fn overlaps(&self, other: &Self) -> bool {
+        match (&self.hole, &other.hole) {
+            (None, _) => other.fits(0, &self.before).is_ok(),
+            (_, None) => self.fits(0, &other.before).is_ok(),
+            (Some(_), Some(_)) => {
+                let starts = |a: &Self, b: &Self| a.before.starts_with(&b.before);
+                let ends = |a: &Self, b: &Self| a.after.ends_with(&b.after);
+                (starts(self, other) || starts(other, self))
+                    && (ends(self, other) || ends(other, self))
+            }
+        }
+    }
+
     fn fits(&self, i: usize, given: &str) -> Result<(), String> {
         let n = i.saturating_add(1);
         let Some((name, kind)) = &self.hole else {

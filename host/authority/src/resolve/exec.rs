@@ -1,7 +1,7 @@
 //! Commands.
 
 use super::{Case, allow};
-use crate::{GuestPath, Layer};
+use crate::{GuestPath, Layer, exec::overlap};
 use sandgate_model::{ExecGrant, FileGrant, NeedKind, SecretGrant, SecretTarget};
 
 const KIND: NeedKind = NeedKind::Exec;
@@ -57,7 +57,22 @@ impl Case<'_> {
                 });
             }
         }
+        self.still_asked(&mut granted);
         granted
+    }
+
+    /// An approval that the project wants holds whatever the task picks: where a rule with one is not given, a command
+    /// that it fits would otherwise run without, by another rule that it fits too.
+    fn still_asked(&self, granted: &mut [ExecGrant]) {
+        let rules = self.project.exec().iter().map(|r| &r.grant);
+        for strict in rules.filter(|r| r.approval) {
+            if granted.iter().any(|g| g.name == strict.name) {
+                continue;
+            }
+            for grant in granted.iter_mut().filter(|g| overlap(g, strict)) {
+                grant.approval = true;
+            }
+        }
     }
 
     fn under_operator(&mut self, command: &ExecGrant) {

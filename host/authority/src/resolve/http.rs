@@ -113,12 +113,15 @@ impl Case<'_> {
         let Some(picks) = &self.request.narrowing.http else {
             return vec![offer.clone()];
         };
-        let inside = |pick: &&HttpPick| covers(offer, *pick);
+        // An approval that the project wants holds whatever the task picks, so a rule with one comes along as far as it
+        // lies in a pick. Another rule is taken only by a pick that lies in it.
+        let part =
+            |pick: &HttpPick| meet(offer, pick).filter(|_| offer.approval || covers(offer, pick));
         picks
             .iter()
-            .filter(inside)
-            .map(|pick| HttpGrant {
-                path: pick.path.clone(),
+            .filter_map(part)
+            .map(|path| HttpGrant {
+                path,
                 ..offer.clone()
             })
             .collect()

@@ -106,7 +106,8 @@ fn inner(origin: usize) -> bool {
 proptest! {
     #![proptest_config(cases(20_000))]
 
-    /// A permit is given exactly when one rule fits as a whole, none that fits wants an approval, none denies, and an inner address is private.
+    /// A permit is given exactly when one rule fits as a whole, none denies, and an inner address is private; it is sealed
+    /// exactly when a rule that fits wants an approval. A redirect never leads there.
     #[test]
     fn never_more_than_a_rule(
         allowed in prop::collection::vec(rule(), 0..5),
@@ -123,19 +124,23 @@ proptest! {
         let target = target(&format!("{}{path}", ORIGINS[origin]));
         let got = authority.permit(METHODS[method], &target);
 
-        let fitting: Vec<_> = allowed
-            .iter()
-            .filter(|r| r.fits(origin, path, method) && !r.approval)
-            .collect();
+        let said_no = denied.iter().any(|r| r.fits(origin, path, method));
         // One that wants an approval binds, whatever other rules say.
         let asks = allowed.iter().any(|r| r.fits(origin, path, method) && r.approval);
-        let usable = !asks && fitting.iter().any(|r| r.private || !inner(origin));
-        let said_no = denied.iter().any(|r| r.fits(origin, path, method));
+        let usable = allowed
+            .iter()
+            .filter(|r| r.fits(origin, path, method) && r.approval == asks)
+            .any(|r| r.private || !inner(origin));
+        let hop = authority.permit_hop(METHODS[method], &target);
+        prop_assert_eq!(hop.is_ok(), got.is_ok() && !asks);
+        prop_assert_eq!(matches!(hop, Err(HttpRefusal::Hop { .. })), got.is_ok() && asks);
         match got {
-            Ok(permit) => {
+            Ok(permission) => {
                 prop_assert!(usable && !said_no);
+                prop_assert_eq!(permission.asks(), asks);
+                let permit = permission.look();
                 let used = &allowed[permit.grant()];
-                prop_assert!(used.fits(origin, path, method) && !used.approval);
+                prop_assert!(used.fits(origin, path, method) && used.approval == asks);
                 prop_assert_eq!(permit.private(), used.private);
                 prop_assert_eq!(permit.target(), &target);
                 prop_assert_eq!(permit.method(), METHODS[method]);
@@ -223,12 +228,6 @@ fn refusals_name_the_line_that_would_allow_it() {
              http = [{ allow = \"https://h/v1/items\", methods = [\"GET\"] }]",
         ),
         (
-            "POST",
-            "https://h/ask/1",
-            "POST https://h/ask/1 asks for approval, which cannot be given in this version; this line under [policy] \
-             allows it without: http = [{ allow = \"https://h/ask/1\", methods = [\"POST\"] }]",
-        ),
-        (
             "GET",
             "https://h/admin/x",
             "GET https://h/admin/x is denied, whatever else allows it, by the rule for https://h/admin/*",
@@ -248,6 +247,12 @@ fn refusals_name_the_line_that_would_allow_it() {
         let got = authority.permit(method, &target(url)).unwrap_err();
         assert_eq!(got.to_string(), want);
     }
+    let hop = authority.permit_hop("POST", &target("https://h/ask/1"));
+    assert_eq!(
+        hop.unwrap_err().to_string(),
+        "POST https://h/ask/1 is where a redirect leads, and needs an approval of its own; a request that goes there \
+         directly can ask for it"
+    );
 }
 
 /// The line that a refusal prints is a rule that works.
@@ -331,11 +336,11 @@ fn metadata_only_by_its_very_address() {
         vec![],
     );
     let name = authority
-        .permit("GET", &target("http://intranet.example/"))
+        .permit_hop("GET", &target("http://intranet.example/"))
         .unwrap();
     assert!(name.allows_address(metadata).is_err());
     let literal = authority
-        .permit("GET", &target("http://169.254.169.254/latest/x"))
+        .permit_hop("GET", &target("http://169.254.169.254/latest/x"))
         .unwrap();
     assert!(literal.allows_address(metadata).is_ok());
     assert!(

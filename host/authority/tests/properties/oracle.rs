@@ -76,10 +76,11 @@ impl Oracle<'_> {
                 Some(prefix) => p.trim_end_matches('*').starts_with(prefix),
                 None => p == r.grant.path,
             };
+            // What has to be approved comes along wherever a pick touches it.
             let picked = w.narrowing.http.as_ref().is_none_or(|picks| {
-                picks
-                    .iter()
-                    .any(|p| p.host == host && within(&p.path) && fits(&p.path, path))
+                picks.iter().any(|p| {
+                    p.host == host && (r.grant.approval || within(&p.path)) && fits(&p.path, path)
+                })
             });
             hit && picked && (!private || r.grant.private)
         });
@@ -157,6 +158,36 @@ impl Oracle<'_> {
             && key
     }
 
+    /// Whether any rule of the project that fits wants an approval: no pick and no ceiling takes that away.
+    pub(crate) fn needs_approval(&self, action: &Action) -> bool {
+        let rules = &self.0.rules;
+        match action {
+            Action::Request(h, p, m) => rules.http.iter().any(|r| {
+                r.grant.approval
+                    && r.grant.host == *h
+                    && fits(&r.grant.path, p)
+                    && r.grant.methods.iter().any(|x| x == m)
+            }),
+            Action::Run(c) => {
+                let program = |name: &str| {
+                    let rule = rules.exec.iter().find(|r| r.grant.name == name);
+                    rule.map(|r| r.grant.program.as_str())
+                };
+                rules
+                    .exec
+                    .iter()
+                    .any(|r| r.grant.approval && Some(r.grant.program.as_str()) == program(c))
+            }
+            Action::Generate(p, m) => rules.model.iter().any(|r| {
+                r.grant.approval
+                    && r.grant.provider == *p
+                    && r.grant.models.iter().any(|x| x == "*" || x == m)
+            }),
+            Action::Charge => rules.charge.as_ref().is_some_and(|r| r.grant.approval),
+            _ => false,
+        }
+    }
+
     pub(crate) fn allows(&self, action: &Action) -> bool {
         match action {
             Action::File(f, mode) => self.file(f) >= Some(*mode),
@@ -190,6 +221,13 @@ impl Oracle<'_> {
                     && self.0.narrowing.charge != Some(false)
                     && self.ceiling().charge.is_none_or(|c| c.grant)
             }
+            Action::Question => {
+                self.asks(NeedKind::Question)
+                    && self.0.rules.question.is_some()
+                    && self.0.narrowing.question != Some(false)
+                    && self.ceiling().question.is_none_or(|c| c.grant)
+            }
+            Action::Free(action) => self.allows(action) && !self.needs_approval(action),
         }
     }
 }

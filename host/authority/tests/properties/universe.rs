@@ -23,6 +23,9 @@ pub(crate) enum Action {
     Generate(&'static str, &'static str),
     Secret(&'static str, SecretTarget),
     Charge,
+    Question,
+    /// Without anybody's approval.
+    Free(Box<Action>),
 }
 
 pub(crate) fn targets() -> Vec<SecretTarget> {
@@ -37,7 +40,7 @@ pub(crate) fn targets() -> Vec<SecretTarget> {
 }
 
 pub(crate) fn universe() -> Vec<Action> {
-    let mut all = vec![Action::Charge];
+    let mut all = vec![Action::Charge, Action::Question];
     for f in FILES {
         all.extend([
             Action::File(f, FileMode::Read),
@@ -57,6 +60,17 @@ pub(crate) fn universe() -> Vec<Action> {
     for s in SECRETS {
         all.extend(targets().into_iter().map(|t| Action::Secret(s, t)));
     }
+    let free: Vec<Action> = all
+        .iter()
+        .filter(|a| {
+            matches!(
+                a,
+                Action::Request(..) | Action::Run(_) | Action::Generate(..) | Action::Charge
+            )
+        })
+        .map(|a| Action::Free(Box::new(a.clone())))
+        .collect();
+    all.extend(free);
     all
 }
 
@@ -92,6 +106,31 @@ pub(crate) fn allows(grants: &Grants, action: &Action) -> bool {
             .any(|g| g.provider == *p && g.models.iter().any(|x| x == "*" || x == m)),
         Action::Secret(s, t) => grants.secrets.iter().any(|g| g.name == *s && g.to == *t),
         Action::Charge => grants.budget,
+        Action::Question => grants.question,
+        Action::Free(action) => allows(grants, action) && !asks(grants, action),
+    }
+}
+
+/// Whether an approval is needed, as the brokers read it: any rule that fits says so.
+fn asks(grants: &Grants, action: &Action) -> bool {
+    match action {
+        Action::Request(h, p, m) => grants.http.iter().any(|g| {
+            g.approval && g.host == *h && fits(&g.path, p) && g.methods.iter().any(|x| x == m)
+        }),
+        // A command is its program and arguments, whatever the rule is called.
+        Action::Run(c) => {
+            let rule = grants.exec.iter().find(|e| e.name == *c).unwrap();
+            grants
+                .exec
+                .iter()
+                .any(|e| e.approval && e.program == rule.program && e.args == rule.args)
+        }
+        Action::Generate(p, m) => grants
+            .model
+            .iter()
+            .any(|g| g.approval && g.provider == *p && g.models.iter().any(|x| x == "*" || x == m)),
+        Action::Charge => grants.budget_approval,
+        _ => false,
     }
 }
 

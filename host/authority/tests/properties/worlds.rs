@@ -25,12 +25,13 @@ pub(crate) fn http_rules() -> impl Strategy<Value = Vec<HttpGrant>> {
     let one = (
         select(HOSTS.to_vec()),
         patterns(),
-        some_of(METHODS.to_vec()),
+        proptest::sample::subsequence(METHODS.to_vec(), 1..=METHODS.len()),
         any::<bool>(),
+        proptest::bool::weighted(0.25),
     )
-        .prop_filter("a rule has a method", |(_, _, m, _)| !m.is_empty())
-        .prop_map(|(h, p, m, private)| HttpGrant {
+        .prop_map(|(h, p, m, private, approval)| HttpGrant {
             private,
+            approval,
             ..http(h, p, &m)
         });
     proptest::collection::vec(one, 0..4)
@@ -42,17 +43,21 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<ExecGrant>> {
         any::<bool>(),
         any::<bool>(),
         some_of(strings(&SECRETS)),
+        proptest::bool::weighted(0.25),
     );
     proptest::collection::vec(one, COMMANDS.len()).prop_flat_map(|all| {
         let rules: Vec<ExecGrant> = COMMANDS
             .iter()
             .zip(all)
-            .map(|(name, (program, network, cwd, secrets))| ExecGrant {
-                network,
-                cwd: cwd.then(|| "/a".to_owned()),
-                secrets,
-                ..exec(name, program)
-            })
+            .map(
+                |(name, (program, network, cwd, secrets, approval))| ExecGrant {
+                    approval,
+                    network,
+                    cwd: cwd.then(|| "/a".to_owned()),
+                    secrets,
+                    ..exec(name, program)
+                },
+            )
             .collect();
         some_of(rules)
     })
@@ -74,6 +79,7 @@ pub(crate) fn rules() -> impl Strategy<Value = PolicyRules> {
         (
             select(PROVIDERS.to_vec()),
             some_of(vec!["*".to_owned(), "small".to_owned(), "large".to_owned()]),
+            proptest::bool::weighted(0.25),
         ),
         0..3,
     );
@@ -91,10 +97,18 @@ pub(crate) fn rules() -> impl Strategy<Value = PolicyRules> {
         commands(),
         models,
         bound,
-        any::<bool>(),
+        (any::<bool>(), any::<bool>(), any::<bool>()),
     )
         .prop_map(
-            |((files, modes), http, denied, commands, models, bound, charge)| {
+            |(
+                (files, modes),
+                http,
+                denied,
+                commands,
+                models,
+                bound,
+                (charge, approval, question),
+            )| {
                 let mut kept: Vec<_> = Vec::new();
                 for ((host, path), mode) in files.into_iter().zip(modes) {
                     kept.push(file(host, path, mode));
@@ -132,6 +146,7 @@ pub(crate) fn rules() -> impl Strategy<Value = PolicyRules> {
                                 4,
                                 HttpGrant {
                                     private: false,
+                                    approval: false,
                                     ..h
                                 },
                             )
@@ -140,19 +155,20 @@ pub(crate) fn rules() -> impl Strategy<Value = PolicyRules> {
                     exec,
                     model: models
                         .into_iter()
-                        .map(|(p, m)| {
+                        .map(|(p, m, approval)| {
                             at(
                                 6,
                                 ModelGrant {
                                     provider: p.to_owned(),
                                     models: m,
-                                    approval: false,
+                                    approval,
                                 },
                             )
                         })
                         .collect(),
                     secrets,
-                    charge: charge.then(|| support::origin(8)),
+                    charge: charge.then(|| at(8, ChargeRule { approval })),
+                    question: question.then(|| support::origin(9)),
                 }
             },
         )
@@ -188,10 +204,10 @@ pub(crate) fn narrowings() -> impl Strategy<Value = Narrowing> {
         of(some_of(strings(&COMMANDS))),
         of(models),
         of(some_of(strings(&SECRETS))),
-        of(any::<bool>()),
+        (of(any::<bool>()), of(any::<bool>())),
     )
         .prop_map(
-            |(workspace, files, requests, exec, models, secrets, charge)| Narrowing {
+            |(workspace, files, requests, exec, models, secrets, (charge, question))| Narrowing {
                 workspace,
                 merge: false,
                 files: files.map(|f| {
@@ -214,6 +230,7 @@ pub(crate) fn narrowings() -> impl Strategy<Value = Narrowing> {
                 }),
                 secrets,
                 charge,
+                question,
             },
         )
 }
@@ -229,18 +246,21 @@ pub(crate) fn ceilings() -> impl Strategy<Value = Option<OperatorCeiling>> {
         weighted(0.3, any::<bool>()),
         weighted(0.3, some_of(strings(&PROVIDERS))),
         weighted(0.3, some_of(strings(&SECRETS))),
-        of(any::<bool>()),
+        (of(any::<bool>()), of(any::<bool>())),
     )
         .prop_map(
-            |(files, http, private, exec, network, model, secrets, charge)| OperatorCeiling {
-                files: files.map(|f| at(1, f)),
-                http: http.map(|h| at(1, h)),
-                private: private.map(|p| at(1, p)),
-                exec: exec.map(|e| at(1, e)),
-                network_commands: network.map(|n| at(1, n)),
-                model: model.map(|m| at(1, m)),
-                secrets: secrets.map(|s| at(1, s)),
-                charge: charge.map(|c| at(1, c)),
+            |(files, http, private, exec, network, model, secrets, (charge, question))| {
+                OperatorCeiling {
+                    files: files.map(|f| at(1, f)),
+                    http: http.map(|h| at(1, h)),
+                    private: private.map(|p| at(1, p)),
+                    exec: exec.map(|e| at(1, e)),
+                    network_commands: network.map(|n| at(1, n)),
+                    model: model.map(|m| at(1, m)),
+                    secrets: secrets.map(|s| at(1, s)),
+                    charge: charge.map(|c| at(1, c)),
+                    question: question.map(|c| at(1, c)),
+                }
             },
         )
         .prop_flat_map(|c| of(Just(c)))
@@ -255,6 +275,7 @@ pub(crate) fn worlds() -> impl Strategy<Value = World> {
         NeedKind::Model,
         NeedKind::Secrets,
         NeedKind::Budget,
+        NeedKind::Question,
     ];
     let needs = some_of(kinds).prop_map(|k| k.into_iter().map(|k| need(k, true)).collect());
     // Half of the tasks pick nothing, or most would be refused for a pick that nobody offers.

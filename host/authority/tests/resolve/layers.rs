@@ -72,6 +72,13 @@ fn the_operator_has_the_last_word_in_every_kind() {
                 ..OperatorCeiling::default()
             },
         ),
+        (
+            NeedKind::Question,
+            OperatorCeiling {
+                question: rule(false),
+                ..OperatorCeiling::default()
+            },
+        ),
     ];
     for (kind, ceiling) in ceilings {
         let refusals = ask(

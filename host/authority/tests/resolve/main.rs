@@ -5,8 +5,8 @@ mod layers;
 mod support;
 
 use sandgate_authority::{
-    FilePick, Layer, Narrowing, OperatorCeiling, Policy, PolicyRules, Refusal, Request, Resolution,
-    Rule, RuleField, authority_lines, grants, narrows, plugin_lines, resolve,
+    ChargeRule, FilePick, Layer, Narrowing, OperatorCeiling, Policy, PolicyRules, Refusal, Request,
+    Resolution, Rule, RuleField, authority_lines, grants, narrows, plugin_lines, resolve,
 };
 use sandgate_model::{
     ExecGrant, FileGrant, FileMode, Grants, ModelGrant, Need, NeedKind, SecretGrant, SecretTarget,
@@ -85,12 +85,13 @@ fn rich() -> Policy {
                 secret("KEY", SecretTarget::Provider("local".to_owned())),
             ),
         ],
-        charge: Some(origin(18)),
+        charge: Some(at(18, ChargeRule::default())),
+        question: Some(origin(19)),
     })
     .unwrap()
 }
 
-const ALL: [NeedKind; 7] = [
+const ALL: [NeedKind; 8] = [
     NeedKind::FilesRead,
     NeedKind::FilesWrite,
     NeedKind::Http,
@@ -98,6 +99,7 @@ const ALL: [NeedKind; 7] = [
     NeedKind::Model,
     NeedKind::Secrets,
     NeedKind::Budget,
+    NeedKind::Question,
 ];
 
 fn all_needs() -> Vec<Need> {
@@ -155,18 +157,107 @@ fn asking_to_write_does_not_give_read_only_directories() {
 }
 
 #[test]
-fn a_question_cannot_be_asked_in_this_version() {
-    let kind = NeedKind::Question;
-    let refusals = decide(&[need(kind, false)], None, &rich(), None).unwrap_err();
-    assert_eq!(refusals[0].layer, Layer::Plugin);
+fn what_has_to_be_approved_is_not_picked_away() {
+    let strict = |mut command: ExecGrant| {
+        command.approval = true;
+        command
+    };
+    let mut rules = rich().into_rules();
+    let run = |name: &str, arg: &str| ExecGrant {
+        args: vec!["run".to_owned(), arg.to_owned()],
+        ..exec(name, "npm")
+    };
+    rules.exec = vec![
+        at(1, run("any", "{script:word}")),
+        at(2, strict(run("publish", "publish"))),
+        at(3, run("tests", "test")),
+    ];
+    rules.secrets.clear();
+    rules.http[0].grant.path = "/v1/*".to_owned();
+    rules.http_denied.clear();
+    let mut asks = http("api.example.com", "/v1/pay/*", &["POST"]);
+    asks.approval = true;
+    rules.http.push(at(11, asks));
+    let policy = Policy::new(rules).unwrap();
+    let narrowing = Narrowing {
+        exec: Some(vec!["any".to_owned(), "tests".to_owned()]),
+        http: Some(vec![http_pick("api.example.com", "/v1/*")]),
+        ..Narrowing::default()
+    };
+    let needs = [need(NeedKind::Exec, false), need(NeedKind::Http, false)];
+    let grants = ask(&needs, &narrowing, &policy, None).unwrap().grants;
+    let asking: Vec<(&str, bool)> = grants
+        .exec
+        .iter()
+        .map(|e| (e.name.as_str(), e.approval))
+        .collect();
+    assert_eq!(asking, [("any", true), ("tests", false)]);
     assert!(
-        refusals[0]
-            .message
-            .contains("not available in this version")
+        grants
+            .http
+            .iter()
+            .any(|h| h.approval && h.path == "/v1/pay/*")
     );
-    let found = ask(&[need(kind, true)], &Narrowing::default(), &rich(), None).unwrap();
-    assert_eq!(found.grants, Grants::default());
-    assert!(found.denied.iter().any(|d| d.kind == kind));
+    // Nor by a plan that is made again.
+    let all = ask(&needs, &Narrowing::default(), &policy, None)
+        .unwrap()
+        .grants;
+    let mut free = all.clone();
+    free.exec.retain(|e| e.name != "publish");
+    let refusals = narrows("task `a`", &free, &[&all]).unwrap_err();
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert!(refusals[0].message.contains("`any`"), "{refusals:?}");
+    assert_eq!(narrows("task `a`", &grants, &[&all]), Ok(()));
+}
+
+#[test]
+fn charges_and_questions() {
+    let mut rules = rich().into_rules();
+    rules.charge = Some(at(18, ChargeRule { approval: true }));
+    let policy = Policy::new(rules.clone()).unwrap();
+    let needs = [need(NeedKind::Budget, true), need(NeedKind::Question, true)];
+    let narrowing = Narrowing::default();
+    let found = ask(&needs, &narrowing, &policy, None).unwrap();
+    let grants = found.grants;
+    assert!(grants.budget && grants.budget_approval && grants.question);
+    assert_eq!(
+        authority_lines(&grants),
+        ["ask a person", "charge the budget (approval)"]
+    );
+    let freely = ask(&needs, &narrowing, &rich(), None).unwrap().grants;
+    assert!(freely.budget && !freely.budget_approval);
+    assert_eq!(narrows("t", &grants, &[&freely]), Ok(()));
+    assert_eq!(narrows("t", &freely, &[&grants]).unwrap_err().len(), 1);
+    let silent = Grants {
+        question: false,
+        ..grants.clone()
+    };
+    let refusals = narrows("t", &grants, &[&silent]).unwrap_err();
+    assert_eq!(refusals[0].kind, Some(NeedKind::Question));
+
+    // Every layer can say no, and the refusal names the line.
+    let no = Narrowing {
+        question: Some(false),
+        ..Narrowing::default()
+    };
+    let refusals = ask(&[need(NeedKind::Question, false)], &no, &policy, None).unwrap_err();
+    assert_eq!(refusals[0].layer, Layer::Task);
+    rules.question = None;
+    let policy = Policy::new(rules).unwrap();
+    let refusals = decide(&[need(NeedKind::Question, false)], None, &policy, None).unwrap_err();
+    assert_eq!(
+        refusals[0].allow.as_deref(),
+        Some("in sandgate.toml, under [policy]: question = true")
+    );
+    let yes = Narrowing {
+        question: Some(true),
+        ..Narrowing::default()
+    };
+    let refusals = ask(&[need(NeedKind::Question, true)], &yes, &policy, None).unwrap_err();
+    assert_eq!(
+        refusals[0].message,
+        "task `a` wants to ask people, which the project does not allow"
+    );
 }
 
 #[test]
@@ -182,7 +273,8 @@ fn every_kind_is_granted_to_who_asks_for_it_and_nobody_else() {
             NeedKind::Exec => vec!["exec"],
             NeedKind::Model => vec!["model", "secret"],
             NeedKind::Secrets => vec![],
-            _ => vec!["charge"],
+            NeedKind::Question => vec!["ask"],
+            NeedKind::Budget => vec!["charge"],
         };
         for line in &lines {
             assert!(
@@ -218,6 +310,7 @@ fn everything_at_once_reads_like_the_policy() {
     assert_eq!(
         lines,
         [
+            "ask a person @19",
             "charge the budget @18",
             "deny http GET,POST https://api.example.com/v1/admin/* @11",
             "exec publish secret TOKEN @13",
