@@ -43,6 +43,9 @@ impl Run {
             return Err("the run is paused, nothing new starts".into());
         }
         let task = self.tasks.row(ix).ok_or_else(|| no_task(ix))?;
+        if task.phase == Phase::Paused {
+            return Err(format!("task `{}` is paused", self.name(ix)).into());
+        }
         if task.phase != Phase::Ready {
             let state = task.phase.state().as_str();
             return Err(format!("task `{}` is {state}, not ready", self.name(ix)).into());
@@ -107,9 +110,10 @@ impl Run {
         };
         let over = self.close_account(Caller::Task { task: ix, attempt }, charges);
         match end {
-            AttemptEnd::Interrupted => self.interrupted(ix, at),
+            AttemptEnd::Interrupted => self.interrupted(ix, at, out),
             // Stopping wins against every end: the result is not used. Only an end that nobody knows stays one.
             _ if self.stop.is_some() => self.close(ix, at, Phase::Cancelled),
+            _ if self.tasks[ix].cancel().is_some() => self.cancelled_for_good(ix, at, out),
             AttemptEnd::Output(output) => match over {
                 Ok(_) => self.on_output(ix, at, output, out),
                 Err(why) => {
@@ -188,11 +192,14 @@ impl Run {
     }
 
     /// The end of an attempt is unknown. It runs again when that can do no harm; otherwise a person decides.
-    pub(crate) fn interrupted(&mut self, ix: TaskIx, at: Moment) {
+    pub(crate) fn interrupted(&mut self, ix: TaskIx, at: Moment, out: &mut Vec<Command>) {
         let harmless = self
             .planned(ix)
             .is_some_and(|task| task.repeatable || !task.grants.outside_effect());
         match (harmless, &self.stop) {
+            (true, None) if self.tasks[ix].cancel().is_some() => {
+                self.cancelled_for_good(ix, at, out);
+            }
             (true, None) => self.enter(ix, at, Phase::Ready),
             (true, Some(_)) => self.close(ix, at, Phase::Cancelled),
             (false, _) => self.enter(ix, at, Phase::Lost),

@@ -18,6 +18,9 @@ impl Run {
         out: &mut Vec<Command>,
     ) -> Handled {
         let task = self.tasks.row(ix).ok_or_else(|| no_task(ix))?;
+        if let (Evaluated::Failed { message }, Phase::Signal { .. }) = (evaluated, task.phase) {
+            return self.on_wait_failed(at, ix, message, out);
+        }
         if task.phase != Phase::Evaluating {
             let state = task.phase.state().as_str();
             return Err(format!(
@@ -91,6 +94,8 @@ impl Run {
             open: count,
             failed: 0,
             first_failed: None,
+            cancelled: 0,
+            first_cancelled: None,
         };
         let members = expansion.members();
         // Before its instances: what each of them may cost depends on how many they are.

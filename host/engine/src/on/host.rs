@@ -13,7 +13,7 @@ impl Run {
         for ix in tasks {
             let attempt = AttemptNo(self.tasks[ix].attempt);
             let _over = self.close_account(Caller::Task { task: ix, attempt }, &[]);
-            self.interrupted(ix, at);
+            self.interrupted(ix, at, out);
         }
         let gates: Vec<GateIx> = self.schedule.gates_running.iter().copied().collect();
         for ix in gates {
@@ -31,6 +31,7 @@ impl Run {
                 .iter()
                 .map(|&task| Command::Evaluate { task }),
         );
+        out.extend(self.waits_to_start());
         if let Some(at) = self.deadline {
             out.push(Command::ArmTimer {
                 timer: Timer::Run,

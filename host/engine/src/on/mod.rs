@@ -10,3 +10,5 @@ mod host;
 mod planning;
 mod retry;
 mod timer;
+mod signal;
+mod steer;

@@ -101,11 +101,19 @@ impl Run {
         for (ix, task) in self.tasks.iter() {
             match task.phase {
                 Phase::Failed | Phase::Lost if tasks.is_empty() => chosen.insert(ix),
-                Phase::Cancelled => chosen.insert(ix),
+                // One that somebody cancelled on purpose is tried again only by name.
+                Phase::Cancelled if task.cancel().is_none() => chosen.insert(ix),
                 _ => continue,
             };
         }
         if chosen.is_empty() {
+            if let Some((ix, _)) = self.tasks.iter().find(|(_, task)| task.cancel().is_some()) {
+                return Err(format!(
+                    "no task of it failed or was lost; task `{}` was cancelled on purpose: name it",
+                    self.name(ix)
+                )
+                .into());
+            }
             return Err("no task of it failed, was lost or was cancelled".into());
         }
         Ok(chosen)
@@ -118,11 +126,13 @@ impl Run {
         task.failure = None;
         task.output = None;
         task.took = None;
+        task.steer = None;
     }
 
     /// Walks the plan once: what was skipped waits again when nothing it needs is dead any more.
     fn decide_again(&mut self, at: Moment, parents: &BTreeSet<TaskIx>, out: &mut Vec<Command>) {
         for &parent in parents {
+            self.tasks[parent].steer = None;
             self.enter(parent, at, Phase::Expanded);
         }
         let graph = Arc::clone(&self.graph);
@@ -157,7 +167,8 @@ impl Run {
             let phase = self.tasks[need].phase;
             waiting += u32::from(phase != Phase::Succeeded);
             let because = match phase {
-                Phase::Failed => Some(Skip::Dependency(self.root(need))),
+                // What was only swept away with the run has been reset before.
+                Phase::Failed | Phase::Cancelled => Some(Skip::Dependency(self.root(need))),
                 Phase::Skipped(Skip::Artifact(_)) => Some(Skip::Dependency(need)),
                 Phase::Skipped(skip) => Some(skip),
                 _ => None,
@@ -170,12 +181,17 @@ impl Run {
     /// Counts the instances of a task anew after some of them were reset.
     fn recount(&mut self, parent: TaskIx, at: Moment, out: &mut Vec<Command>) {
         let (mut open, mut failed, mut first_failed) = (0, 0, None);
+        let (mut cancelled, mut first_cancelled) = (0, None);
         for member in self.instances(parent) {
             match self.tasks[member].phase {
                 Phase::Succeeded => {}
                 Phase::Failed => {
                     failed += 1;
                     first_failed = first_failed.or(Some(member));
+                }
+                Phase::Cancelled if self.tasks[member].cancel().is_some() => {
+                    cancelled += 1;
+                    first_cancelled = first_cancelled.or(Some(member));
                 }
                 _ => open += 1,
             }
@@ -185,6 +201,8 @@ impl Run {
             expansion.open = open;
             expansion.failed = failed;
             expansion.first_failed = first_failed;
+            expansion.cancelled = cancelled;
+            expansion.first_cancelled = first_cancelled;
         }
         self.conclude(parent, at, out);
     }

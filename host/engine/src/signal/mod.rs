@@ -4,7 +4,8 @@
 mod inbox;
 mod matching;
 
-pub use inbox::{
-    Inbox, InboxEvent, KEPT_MAX, KEPT_FOR, Kept, PastWait, Receipt, SignalRefusal,
+pub use inbox::{Inbox, InboxEvent, KEPT_FOR, KEPT_MAX, Kept, PastWait, Receipt, SignalRefusal};
+pub use matching::{
+    OpenWait, SIGNAL_FIELDS_MAX, SIGNAL_ID_MAX, SIGNAL_NAME_MAX, SIGNAL_VALUE_MAX, fits,
+    signal_digest, validate_signal,
 };
-pub use matching::{OpenWait, fits};
