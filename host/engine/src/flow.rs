@@ -2,7 +2,7 @@
 //! each edge of the graph is visited a constant number of times in a run.
 
 use crate::{
-    Command, GateState, Outcome, Run, RunState, Stop, TaskState, Timer,
+    Command, GateState, Outcome, Run, RunState, Stop, TaskState,
     task::{Cause, Expansion, Failure, Phase, Skip, Task},
 };
 use sandgate_model::{
@@ -82,19 +82,10 @@ impl Run {
         let Some(task) = self.planned(ix) else {
             return;
         };
-        let phase = match &task.work {
-            _ if task.approval_before => Phase::Approval,
-            TaskWork::Agent { .. } => Phase::Ready,
-            TaskWork::Wait(wait) => Phase::Signal {
-                until: wait.timeout.map(|timeout| at.after(timeout)),
-            },
-        };
-        self.enter(ix, at, phase);
-        if let Phase::Signal { until: Some(until) } = phase {
-            out.push(Command::ArmTimer {
-                timer: Timer::Wait(ix),
-                at: until,
-            });
+        match &task.work {
+            _ if task.approval_before => self.enter(ix, at, Phase::Approval),
+            TaskWork::Agent { .. } => self.enter(ix, at, Phase::Ready),
+            TaskWork::Wait(_) => self.begin_wait(ix, at, out),
         }
     }
 
@@ -116,7 +107,9 @@ impl Run {
     /// The task at the root of another one's failure: a failed instance for its parent, otherwise itself.
     pub(crate) fn root(&self, ix: TaskIx) -> TaskIx {
         let expansion = self.tasks[ix].expansion.as_ref();
-        expansion.and_then(|e| e.first_failed).unwrap_or(ix)
+        expansion
+            .and_then(|e| e.first_failed.or(e.first_cancelled))
+            .unwrap_or(ix)
     }
 
     pub(crate) fn parent(&self, ix: TaskIx) -> Option<TaskIx> {
@@ -183,6 +176,11 @@ impl Run {
             return;
         }
         self.tasks[parent].took = self.tasks[parent].started.map(|started| at.since(started));
+        let cancelled = expansion.failed == 0 && expansion.cancelled > 0;
+        if cancelled || self.tasks[parent].cancel().is_some() {
+            self.cancelled_for_good(parent, at, out);
+            return;
+        }
         if expansion.failed > 0 {
             let (message, class, budget) = self.members_failure(&expansion);
             let cause = Cause::new(class, &message).by_budget(budget);
@@ -239,7 +237,9 @@ impl Run {
                 | Phase::Signal { .. }
                 | Phase::Backoff { .. }
                 | Phase::Funds(_)
-                | Phase::Ready => self.enter(ix, at, Phase::Cancelled),
+                | Phase::Suspended
+                | Phase::Ready
+                | Phase::Paused => self.enter(ix, at, Phase::Cancelled),
                 Phase::Held => {
                     self.tasks[ix].output = None;
                     self.enter(ix, at, Phase::Cancelled);

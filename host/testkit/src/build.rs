@@ -2,9 +2,9 @@
 
 use sandgate_engine::{Allowance, Event, Steps};
 use sandgate_model::{
-    ArtifactName, ArtifactRef, Digest, FileGrant, FileMode, GateId, Grants, Millis, ModelGrant,
-    OnFailure, OverBudget, PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, RunBudget,
-    RunId, Session, SessionName, SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
+    Actor, ArtifactName, ArtifactRef, Authenticated, Channel, Digest, FileGrant, FileMode, GateId, Grants, Millis, ModelGrant,
+    OnFailure, OverBudget, PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, Rule, RuleOn, RuleTimeout,
+    RunBudget, RunId, Session, SessionName, SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -39,6 +39,18 @@ pub fn created(steps: Steps, planners: &[&str]) -> Event {
 /// The same with what the project's budget reserved for it.
 #[must_use]
 pub fn created_with(steps: Steps, planners: &[&str], budget: Allowance) -> Event {
+    created_by(steps, planners, budget, Vec::new(), None)
+}
+
+/// The same with rules of approval, and with who asked for it.
+#[must_use]
+pub fn created_by(
+    steps: Steps,
+    planners: &[&str],
+    budget: Allowance,
+    rules: Vec<Rule>,
+    by: Option<Actor>,
+) -> Event {
     Event::RunCreated {
         workflow: name("test"),
         file: "test.toml".to_owned(),
@@ -48,6 +60,38 @@ pub fn created_with(steps: Steps, planners: &[&str], budget: Allowance) -> Event
         steps,
         planners: planners.iter().map(|planner| name(planner)).collect(),
         budget,
+        rules,
+        by,
+    }
+}
+
+/// Somebody with these roles, known to the operating system.
+#[must_use]
+pub fn actor(who: &str, roles: &[&str]) -> Actor {
+    let mut roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+    roles.sort();
+    Actor {
+        name: who.to_owned(),
+        roles,
+        operator: false,
+        authenticated: Authenticated::Os,
+        channel: Channel::Cli,
+    }
+}
+
+/// A rule that wants one yes of anybody with one of these roles, whoever started the run included.
+#[must_use]
+pub fn rule(id: &str, on: &[RuleOn], roles: &[&str]) -> Rule {
+    let mut on = on.to_vec();
+    on.sort_unstable();
+    Rule {
+        name: id.to_owned(),
+        on,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        count: 1,
+        timeout: None,
+        on_timeout: RuleTimeout::Reject,
+        self_approval: true,
     }
 }
 
@@ -105,6 +149,7 @@ impl TaskBuilder {
             repeatable: false,
             approval_before: false,
             approval_after: false,
+            approval_rule: None,
             grants: Grants::default(),
             budget: None,
             limits: sandgate_model::TaskLimits::default(),
@@ -285,6 +330,7 @@ impl PlanBuilder {
             on_failure: OnFailure::Continue,
             timeout: None,
             review: false,
+            review_rule: None,
             budget: None,
         })
     }

@@ -224,8 +224,8 @@ impl Observer {
                 self.gates_running.clear();
             }
             Event::PlanFrozen { .. } => self.books.frozen(&self.plan),
-            Event::Paused => self.paused = true,
-            Event::Resumed => self.paused = false,
+            Event::Paused { .. } => self.paused = true,
+            Event::Resumed { .. } => self.paused = false,
             Event::CancelRequested { .. } => self.cancelled = true,
             Event::RetryRequested { .. } | Event::VerifyRequested => {
                 self.cancelled = false;

@@ -87,7 +87,7 @@ impl World {
             Command::ArmTimer { timer, at } => {
                 self.at(*at, Event::TimerFired { timer: *timer });
             }
-            Command::AbandonPlan => {}
+            Command::AbandonPlan | Command::Ask { .. } | Command::StartWait { .. } => {}
             Command::Finish => {
                 let left = std::mem::take(&mut self.pending);
                 // Timers are dropped; answers may still arrive.

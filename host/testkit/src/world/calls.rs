@@ -84,6 +84,8 @@ impl World {
             rule: String::new(),
             secrets: Vec::new(),
             reserve,
+            approval: false,
+            consent: None,
         }
     }
 
@@ -122,6 +124,7 @@ impl World {
                 call: *call,
                 end: self.call_end(request.reserve),
                 took: Millis(3),
+                tape: None,
             };
             if self.rng.permille(100) {
                 self.later(event.clone());

@@ -66,7 +66,7 @@ impl World {
             return Some(event.clone());
         };
         Some(match (lie, event) {
-            (Lie::Cancel, Event::CancelRequested { .. }) | (Lie::Pause, Event::Paused) => {
+            (Lie::Cancel, Event::CancelRequested { .. }) | (Lie::Pause, Event::Paused { .. }) => {
                 return None;
             }
             (_, Event::CallStarted { .. } | Event::CallEnded { .. }) => {

@@ -294,6 +294,8 @@ impl World {
             let event = match start {
                 Start::Attempt { task, attempt } => Event::AttemptStarted { task, attempt },
                 Start::Gate { gate, attempt } => Event::GateStarted { gate, attempt },
+                Start::AttemptResumed { task, attempt } => Event::AttemptResumed { task, attempt },
+                Start::GateResumed { gate, attempt } => Event::GateResumed { gate, attempt },
             };
             if !self.take(&event)? {
                 let refused = broken("next-start", format!("{event:?} was proposed and refused"));
@@ -313,7 +315,7 @@ impl World {
             None => Ok(Vec::new()),
         };
         let commands = match stepped {
-            Ok(commands) if self.lie == Some(Lie::Refusal) && matches!(event, Event::Paused) => {
+            Ok(commands) if self.lie == Some(Lie::Refusal) && matches!(event, Event::Paused { .. }) => {
                 drop(commands);
                 let refused = self.refused(event);
                 return self.observer.report(refused).map(|()| false);
@@ -349,7 +351,7 @@ impl World {
             &commands
         };
         let orphan = self.lie == Some(Lie::Orphan) && matches!(event, Event::AttemptEnded { .. });
-        let heard = if orphan { &Event::Paused } else { event };
+        let heard = if orphan { &Event::Paused { by: None } } else { event };
         self.observer.observe(heard, seen, &self.run)?;
         self.tally.short += usize::from(self.observer.lacking());
         let replayed = self.invariant_replay();

@@ -13,11 +13,12 @@ impl World {
         if self.rng.permille(self.script.cancel) {
             return Event::CancelRequested {
                 reason: "changed my mind".to_owned(),
+                by: None,
             };
         }
         match self.rng.below(8) {
-            0..3 => Event::Paused,
-            3..6 => Event::Resumed,
+            0..3 => Event::Paused { by: None },
+            3..6 => Event::Resumed { by: None },
             6 => self.retry(),
             _ => Event::DispatchRequested,
         }
@@ -34,7 +35,7 @@ impl World {
 
     fn retry(&mut self) -> Event {
         let tasks = (0..self.rng.below(3)).map(|_| self.some_task()).collect();
-        Event::RetryRequested { tasks }
+        Event::RetryRequested { tasks, by: None }
     }
 
     fn some_task(&mut self) -> TaskIx {
@@ -69,11 +70,12 @@ impl World {
         self.tally.asked += usize::from(asked);
         Ok(Some(match wait {
             None => return none("it is idle, and it waits for nothing"),
-            Some(Wait::Resume) => Event::Resumed,
+            Some(Wait::Resume) => Event::Resumed { by: None },
             Some(Wait::Dispatch) => Event::DispatchRequested,
             Some(Wait::Verify) => Event::VerifyRequested,
             Some(Wait::Decision { task }) => Event::RetryRequested {
                 tasks: self.run.find(&task).into_iter().collect(),
+                by: None,
             },
             Some(Wait::Retry { .. } | Wait::Signal { until: Some(_), .. }) => {
                 return none("it waits for a timer that is not armed");
@@ -91,6 +93,7 @@ impl World {
                 }
                 Event::CancelRequested {
                     reason: "nobody came".to_owned(),
+                    by: None,
                 }
             }
         }))
@@ -127,6 +130,7 @@ impl World {
                 call,
                 end: CallEnd::Interrupted,
                 took,
+                tape: None,
             },
             15 => Event::CallRefused {
                 by,
@@ -174,7 +178,7 @@ impl World {
             _ => self
                 .journal
                 .first()
-                .map_or(Event::Resumed, |(_, event)| event.clone()),
+                .map_or(Event::Resumed { by: None }, |(_, event)| event.clone()),
         }
     }
 }
