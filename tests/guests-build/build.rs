@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// File name of each component and the variable under which the library finds it.
-const GUESTS: [(&str, &str); 18] = [
+const GUESTS: [(&str, &str); 21] = [
     ("noop_agent", "NOOP_AGENT"),
     ("file_agent", "FILE_AGENT"),
     ("hostile_agent", "HOSTILE_AGENT"),
@@ -23,6 +23,9 @@ const GUESTS: [(&str, &str); 18] = [
     ("greedy_agent", "GREEDY_AGENT"),
     ("greedy_planner", "GREEDY_PLANNER"),
     ("greedy_gate", "GREEDY_GATE"),
+    ("people_agent", "PEOPLE_AGENT"),
+    ("people_gate", "PEOPLE_GATE"),
+    ("people_planner", "PEOPLE_PLANNER"),
 ];
 
 fn main() {

@@ -114,3 +114,21 @@ pub fn greedy_planner() -> &'static [u8] {
 pub fn greedy_gate() -> &'static [u8] {
     include_bytes!(env!("GREEDY_GATE"))
 }
+
+/// An agent that asks people and needs approvals, in the middle of other effects.
+#[must_use]
+pub fn people_agent() -> &'static [u8] {
+    include_bytes!(env!("PEOPLE_AGENT"))
+}
+
+/// A gate that does the same.
+#[must_use]
+pub fn people_gate() -> &'static [u8] {
+    include_bytes!(env!("PEOPLE_GATE"))
+}
+
+/// A planner that does the same.
+#[must_use]
+pub fn people_planner() -> &'static [u8] {
+    include_bytes!(env!("PEOPLE_PLANNER"))
+}

@@ -1,4 +1,4 @@
-//! Imports every capability there is, whatever it is granted: files, HTTP, commands, models, budget, and those of other
+//! Imports every capability there is, whatever it is granted: files, HTTP, commands, models, budget, questions, and those of other
 //! roles. Loaded with less, it has to be refused by the name of an import. Act: `take` tries all of them.
 
 mod take;
@@ -11,7 +11,10 @@ kit::agent!(
         import sandgate:plugin/command@0.1.0;
         import sandgate:plugin/model@0.1.0;
         import sandgate:plugin/budget@0.1.0;
+        import sandgate:plugin/question@0.1.0;
     }",
-    [FilesRead, FilesWrite, Http, Exec, Model, Secrets, Budget],
+    [
+        FilesRead, FilesWrite, Http, Exec, Model, Secrets, Question, Budget
+    ],
     take::act
 );

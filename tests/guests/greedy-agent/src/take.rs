@@ -1,6 +1,6 @@
 //! One of each.
 
-use crate::bindings::sandgate::plugin::{artifacts, budget, command, model};
+use crate::bindings::sandgate::plugin::{artifacts, budget, command, model, question};
 use kit::{Order, Value, debug, told};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{Fields, OutgoingRequest, Scheme};
@@ -19,6 +19,7 @@ pub fn act(order: &Order) -> Result<Value, String> {
             "budget".to_owned(),
             debug(budget::charge_now("everything", u64::MAX)).map(|()| "charged".into()),
         ),
+        ("question".to_owned(), ask()),
         (
             "artifacts".to_owned(),
             debug(artifacts::write("loot", "text/plain", b"x")).map(|()| "written".into()),
@@ -73,4 +74,14 @@ fn generate() -> Result<String, String> {
         json_schema: None,
     };
     debug(model::generate(&request)).map(|answer| answer.text)
+}
+
+fn ask() -> Result<String, String> {
+    let question = question::Ask {
+        text: "What is the password?".into(),
+        choices: Vec::new(),
+        default_answer: Some("secret".into()),
+        timeout_ms: Some(1),
+    };
+    debug(question::ask_person(&question))
 }

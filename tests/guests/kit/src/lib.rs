@@ -42,6 +42,11 @@ impl Order {
         self.0[key].as_u64().unwrap_or(otherwise)
     }
 
+    /// A value of the order; `null` when it is not there.
+    pub fn value(&self, key: &str) -> &Value {
+        &self.0[key]
+    }
+
     /// A list of texts of the order; empty when it is not there.
     pub fn list(&self, key: &str) -> Vec<String> {
         let items = self.0[key].as_array().cloned().unwrap_or_default();

@@ -1,10 +1,14 @@
 //! The exports of each role around one function. The contract itself, without the SDK, so that rules can be broken.
 
 /// Exports an agent: `agent!("NAME", "WIT", [NEEDS], act)`: the world `guest` of package `test:guest` in WIT, what it asks
-/// for, and a function that takes an [`crate::Order`] and gives a `Result<Value, String>`.
+/// for, and a function that takes an [`crate::Order`] and gives a `Result<Value, String>`. What it asks for and can do
+/// without stands in a second list: `agent!("NAME", "WIT", [NEEDS], optional [NEEDS], act)`.
 #[macro_export]
 macro_rules! agent {
     ($name:literal, $world:literal, [$($need:ident),*], $act:path) => {
+        $crate::agent!($name, $world, [$($need),*], optional [], $act);
+    };
+    ($name:literal, $world:literal, [$($need:ident),*], optional [$($spare:ident),*], $act:path) => {
         mod bindings {
             wit_bindgen::generate!({
                 path: "../../../wit",
@@ -22,11 +26,18 @@ macro_rules! agent {
                     name: $name.into(),
                     version: "0.1.0".into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    needs: vec![$(bindings::sandgate::plugin::types::Need {
-                        kind: bindings::sandgate::plugin::types::NeedKind::$need,
-                        reason: "to see whether it is kept from more".into(),
-                        optional: false,
-                    }),*],
+                    needs: vec![
+                        $(bindings::sandgate::plugin::types::Need {
+                            kind: bindings::sandgate::plugin::types::NeedKind::$need,
+                            reason: "to see whether it is kept from more".into(),
+                            optional: false,
+                        },)*
+                        $(bindings::sandgate::plugin::types::Need {
+                            kind: bindings::sandgate::plugin::types::NeedKind::$spare,
+                            reason: "where an order uses it".into(),
+                            optional: true,
+                        },)*
+                    ],
                     input_schema: None,
                     output_schema: None,
                     config_schema: Some("{}".into()),
@@ -77,6 +88,9 @@ macro_rules! agent {
 #[macro_export]
 macro_rules! planner {
     ($name:literal, $world:literal, [$($need:ident),*], $act:path) => {
+        $crate::planner!($name, $world, [$($need),*], optional [], $act);
+    };
+    ($name:literal, $world:literal, [$($need:ident),*], optional [$($spare:ident),*], $act:path) => {
         mod bindings {
             wit_bindgen::generate!({
                 path: "../../../wit",
@@ -94,11 +108,18 @@ macro_rules! planner {
                     name: $name.into(),
                     version: "0.1.0".into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    needs: vec![$(bindings::sandgate::plugin::types::Need {
-                        kind: bindings::sandgate::plugin::types::NeedKind::$need,
-                        reason: "to see whether it is kept from more".into(),
-                        optional: false,
-                    }),*],
+                    needs: vec![
+                        $(bindings::sandgate::plugin::types::Need {
+                            kind: bindings::sandgate::plugin::types::NeedKind::$need,
+                            reason: "to see whether it is kept from more".into(),
+                            optional: false,
+                        },)*
+                        $(bindings::sandgate::plugin::types::Need {
+                            kind: bindings::sandgate::plugin::types::NeedKind::$spare,
+                            reason: "where an order uses it".into(),
+                            optional: true,
+                        },)*
+                    ],
                     input_schema: None,
                     output_schema: None,
                     config_schema: Some("{}".into()),
@@ -157,6 +178,9 @@ macro_rules! planner {
 #[macro_export]
 macro_rules! gate {
     ($name:literal, $world:literal, [$($need:ident),*], $act:path) => {
+        $crate::gate!($name, $world, [$($need),*], optional [], $act);
+    };
+    ($name:literal, $world:literal, [$($need:ident),*], optional [$($spare:ident),*], $act:path) => {
         mod bindings {
             wit_bindgen::generate!({
                 path: "../../../wit",
@@ -174,11 +198,18 @@ macro_rules! gate {
                     name: $name.into(),
                     version: "0.1.0".into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    needs: vec![$(bindings::sandgate::plugin::types::Need {
-                        kind: bindings::sandgate::plugin::types::NeedKind::$need,
-                        reason: "to see whether it is kept from more".into(),
-                        optional: false,
-                    }),*],
+                    needs: vec![
+                        $(bindings::sandgate::plugin::types::Need {
+                            kind: bindings::sandgate::plugin::types::NeedKind::$need,
+                            reason: "to see whether it is kept from more".into(),
+                            optional: false,
+                        },)*
+                        $(bindings::sandgate::plugin::types::Need {
+                            kind: bindings::sandgate::plugin::types::NeedKind::$spare,
+                            reason: "where an order uses it".into(),
+                            optional: true,
+                        },)*
+                    ],
                     input_schema: None,
                     output_schema: None,
                     config_schema: Some("{}".into()),
