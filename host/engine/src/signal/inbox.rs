@@ -112,7 +112,7 @@ pub enum SignalRefusal {
         why: String,
     },
     /// Too many wait to be picked up.
-    #[error("{count} signals wait already and nobody picks them up; the oldest has waited since {oldest:?}")]
+    #[error("{count} signals wait already and nobody picks them up")]
     Full {
         /// How many.
         count: usize,

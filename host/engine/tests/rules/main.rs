@@ -15,6 +15,7 @@ mod expand;
 mod funds;
 mod gates;
 mod host;
+mod inbox;
 mod old;
 mod planning;
 mod play;
