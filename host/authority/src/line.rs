@@ -107,11 +107,12 @@ fn lines(grants: &Grants, policy: &Policy) -> Vec<AuthorityLine> {
                 word(name),
                 approval(model.approval)
             );
-            let rule = policy.model().iter().find(|r| {
+            let fits = |r: &&crate::Rule<sandgate_model::ModelGrant>| {
                 r.grant.provider == model.provider
-                    && r.grant.approval == model.approval
+                    && r.grant.approval <= model.approval
                     && scope::names(&r.grant, name)
-            });
+            };
+            let rule = strictest(policy.model().iter().filter(fits), |r| r.grant.approval);
             push(Some(NeedKind::Model), text, rule.map(|r| &r.origin));
         }
     }
@@ -157,9 +158,25 @@ pub fn rule_of_http<'a>(http: &HttpGrant, policy: &'a Policy) -> Option<&'a Orig
             && http.methods.iter().all(|m| r.grant.methods.contains(m))
             && (r.grant.private || !http.private)
             && r.grant.redirects == http.redirects
-            && r.grant.approval == http.approval
+            // A workflow can add an approval to what a rule gives without one.
+            && r.grant.approval <= http.approval
     };
-    policy.http().iter().find(fits).map(|r| &r.origin)
+    strictest(policy.http().iter().filter(fits), |r| r.grant.approval).map(|r| &r.origin)
+}
+
+/// The first that wants an approval, or the first.
+fn strictest<'a, T>(
+    rules: impl Iterator<Item = &'a T>,
+    approval: impl Fn(&T) -> bool,
+) -> Option<&'a T> {
+    let mut first = None;
+    for rule in rules {
+        if approval(rule) {
+            return Some(rule);
+        }
+        first = first.or(Some(rule));
+    }
+    first
 }
 
 /// The rule of the command with this name.
