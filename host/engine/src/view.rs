@@ -85,6 +85,11 @@ pub enum Wait {
     Verify,
     /// Somebody has to resume it.
     Resume,
+    /// Somebody has to resume a task, or the one that it is an instance of.
+    ResumeTask {
+        /// The one that is paused.
+        task: TaskId,
+    },
     /// A person has to approve a task.
     Approval {
         /// The task.
@@ -218,6 +223,9 @@ impl Run {
         Some(match self.tasks[ix].phase {
             Phase::Approval | Phase::Held => Wait::Approval { task },
             Phase::Lost => Wait::Decision { task },
+            Phase::Paused => Wait::ResumeTask {
+                task: self.task_id(self.pauser(ix)?)?,
+            },
             Phase::Funds(Lack::Person) => Wait::Budget { task },
             Phase::Backoff { until } => Wait::Retry { task, until },
             Phase::Signal { until } => match self.blocked(ix)?.reason {

@@ -155,7 +155,7 @@ impl Run {
     }
 
     /// The task that is paused: this one, or the one that it is an instance of.
-    fn pauser(&self, ix: TaskIx) -> Option<TaskIx> {
+    pub(crate) fn pauser(&self, ix: TaskIx) -> Option<TaskIx> {
         let paused = |ix: &TaskIx| self.tasks.row(*ix).is_some_and(|t| t.paused().is_some());
         Some(ix).filter(paused).or_else(|| {
             let instance = self.tasks.row(ix)?.instance.as_ref()?;
