@@ -34,6 +34,7 @@ fn call(component: &Arc<Component>) -> Call {
         component: Arc::clone(component),
         files: Vec::new(),
         turn: Turn {
+            tape: None,
             limits: Limits::agent(),
             cancel: CancelToken::new(),
             sink: Arc::new(NoSink),

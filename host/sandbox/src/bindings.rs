@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
             import sandgate:plugin/command@0.1.0;
             import sandgate:plugin/model@0.1.0;
             import sandgate:plugin/budget@0.1.0;
+            import sandgate:plugin/question@0.1.0;
         }
     ",
     world: "sandgate:host/everything",
@@ -23,6 +24,7 @@ wasmtime::component::bindgen!({
         "sandgate:plugin/model.[method]generation.next": async | trappable,
         "sandgate:plugin/model.[method]generation.finish": async | trappable,
         "sandgate:plugin/budget.charge-now": async | trappable,
+        "sandgate:plugin/question.ask-person": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -1,6 +1,6 @@
 //! What a caller asks for: which component, with which authority, under which limits.
 
-use crate::{CancelToken, Component, Limits, Powers, Sink};
+use crate::{CancelToken, Component, Limits, Powers, Sink, Tape};
 use cap_std::fs::Dir;
 use sandgate_model::ArtifactName;
 use serde_json::Value;
@@ -29,6 +29,9 @@ pub struct Turn {
     /// What it can do outside; each interface is linked only when its port is there. A live session was linked when
     /// it was opened: a later turn brings its own ports, and has to bring the same ones.
     pub powers: Powers,
+    /// Records what the host answers, and replays it. `None`: nothing is recorded, and a call that is suspended cannot
+    /// be made again from where it was. Not for sessions that stay.
+    pub tape: Option<Tape>,
 }
 
 /// A granted directory. The handle was opened when the grant was made: whatever happens to the path since then,

@@ -30,6 +30,14 @@ pub(crate) fn classify<T>(error: &Error, state: &State, deadline: Duration) -> O
         return match stop {
             Stop::Deadline => Outcome::Timeout { after: deadline },
             Stop::HostCalls => limit(state, LimitKind::HostCalls),
+            Stop::Suspended => Outcome::Suspended,
+            Stop::TapeFull => limit(state, LimitKind::Tape),
+            Stop::Diverged(message) => Outcome::Diverged {
+                message: cut(message.clone(), MESSAGE_MAX),
+            },
+            Stop::Host(message) => Outcome::Host {
+                message: cut(message.clone(), MESSAGE_MAX),
+            },
         };
     }
     if let Some(misfit) = error.downcast_ref::<Misfit>() {

@@ -18,7 +18,9 @@ mod cell;
 mod classify;
 mod compile;
 mod component;
+mod effect;
 mod engine;
+mod halt;
 mod iface;
 mod limiter;
 mod limits;
@@ -31,6 +33,7 @@ mod session;
 mod sink;
 mod state;
 mod stdio;
+mod tape;
 mod unsafe_load;
 mod words;
 
@@ -47,12 +50,13 @@ pub use outcome::{
     AgentAnswer, Failure, MESSAGE_MAX, NewArtifact, Outcome, REASONS_MAX, Report, Stats,
 };
 pub use power::{
-    AllowedCommand, BudgetPort, ChargeFailure, CommandEnding, CommandFailure, CommandPort,
-    CommandRequest, Finish, FinishedCommand, GenerateRequest, Generated, Generation, HttpBody,
-    HttpFailure, HttpPort, HttpTimes, Message, ModelFailure, ModelPort, PortFuture, Powers,
-    Speaker, Tool, ToolCall, Usage,
+    AllowedCommand, Answered, BudgetPort, ChargeFailure, CommandEnding, CommandFailure,
+    CommandPort, CommandRequest, Completion, Finish, FinishedCommand, GenerateRequest, Generated,
+    Generation, HttpBody, HttpFailure, HttpPort, HttpTimes, Message, ModelFailure, ModelPort,
+    PersonAsk, PortFuture, Powers, QuestionFailure, QuestionPort, Speaker, Tool, ToolCall, Usage,
 };
 pub use roles::DescribeError;
 pub use sandbox::{Sandbox, SandboxConfig, SetupError};
 pub use session::LiveSession;
 pub use sink::{LogLevel, LogLine, LogSource, NoSink, Progress, Sink};
+pub use tape::{TAPE_MAX, Tape, TapeError};

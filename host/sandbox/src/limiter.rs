@@ -95,6 +95,7 @@ impl Limiter {
             LimitKind::Resources => limits.resources,
             LimitKind::Handles => limits.handles,
             LimitKind::Crossing => limits.crossing_bytes,
+            LimitKind::Tape => crate::TAPE_MAX,
             LimitKind::HostCalls => return limits.host_calls,
         };
         cap as u64

@@ -171,6 +171,8 @@ pub enum LimitKind {
     HostCalls,
     /// [`Limits::crossing_bytes`].
     Crossing,
+    /// [`crate::TAPE_MAX`].
+    Tape,
 }
 
 impl LimitKind {
@@ -188,6 +190,9 @@ impl LimitKind {
             Self::Handles => "handles",
             Self::HostCalls => "host calls",
             Self::Crossing => "bytes in one crossing to the host",
+            Self::Tape => {
+                "bytes of recorded answers, which a call that may wait for a person keeps"
+            }
         }
     }
 }

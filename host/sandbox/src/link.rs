@@ -28,6 +28,8 @@ pub(crate) struct Set {
     model: bool,
     /// `sandgate:plugin/budget`.
     budget: bool,
+    /// `sandgate:plugin/question`.
+    question: bool,
 }
 
 impl Set {
@@ -35,7 +37,7 @@ impl Set {
     pub(crate) fn of(role: Role, call: &Call) -> Self {
         let powers = &call.turn.powers;
         let spare = |kind| powers.optional.contains(&kind);
-        let [http, command, model, budget] = ports(powers);
+        let [http, command, model, budget, question] = ports(powers);
         Self {
             artifacts: role != Role::Planner,
             files: !call.files.is_empty()
@@ -45,6 +47,7 @@ impl Set {
             command,
             model,
             budget,
+            question,
         }
     }
 
@@ -58,22 +61,30 @@ impl Set {
         command: true,
         model: true,
         budget: true,
+        question: true,
     };
 
     /// Whether a turn would be linked with exactly this, its ports considered.
     pub(crate) fn has_powers_of(self, turn: &Turn) -> bool {
-        [self.http, self.command, self.model, self.budget] == ports(&turn.powers)
+        [
+            self.http,
+            self.command,
+            self.model,
+            self.budget,
+            self.question,
+        ] == ports(&turn.powers)
     }
 }
 
-/// Which of HTTP, commands, models and budget are linked for these powers.
-fn ports(powers: &Powers) -> [bool; 4] {
+/// Which of HTTP, commands, models, budget and questions are linked for these powers.
+fn ports(powers: &Powers) -> [bool; 5] {
     let spare = |kind| powers.optional.contains(&kind);
     [
         powers.http.is_some() || spare(NeedKind::Http),
         powers.command.is_some() || spare(NeedKind::Exec),
         powers.model.is_some() || spare(NeedKind::Model),
         powers.budget.is_some() || spare(NeedKind::Budget),
+        powers.question.is_some() || spare(NeedKind::Question),
     ]
 }
 
@@ -137,6 +148,7 @@ impl Linkers {
             (set.command, iface::command::link),
             (set.model, iface::model::link),
             (set.budget, iface::budget::link),
+            (set.question, iface::question::link),
         ] {
             if wanted {
                 link(&mut linker)?;
@@ -244,6 +256,10 @@ pub(crate) mod hint {
     pub(super) fn budget() -> String {
         grant("charging the budget", "charge = true")
     }
+
+    pub(crate) fn question() -> String {
+        grant("questions to people", "question = true")
+    }
 }
 
 /// Interfaces of `wasi:http` that a client needs.
@@ -287,6 +303,9 @@ fn allowed(import: &str, set: Set) -> Result<(), String> {
     if is_ours(import, "budget") {
         return granted(set.budget, hint::budget);
     }
+    if is_ours(import, "question") {
+        return granted(set.question, hint::question);
+    }
     Err(match interface {
         name if name.starts_with("wasi:http/") => {
             "plugins can send requests, not serve them".to_owned()
@@ -312,6 +331,7 @@ mod tests {
         command: false,
         model: false,
         budget: false,
+        question: false,
     };
 
     fn check(import: &str, set: Set) -> String {
@@ -381,6 +401,14 @@ mod tests {
                 "charge = true",
                 Set {
                     budget: true,
+                    ..NONE
+                },
+            ),
+            (
+                "sandgate:plugin/question@0.1.0",
+                "question = true",
+                Set {
+                    question: true,
                     ..NONE
                 },
             ),

@@ -69,6 +69,14 @@ pub enum Outcome<T> {
         /// What went wrong.
         message: String,
     },
+    /// A person has to decide before it can go on. The guest is gone; with the tape of its call it can be made again and
+    /// comes to the same point.
+    Suspended,
+    /// It was replayed and asked for something else than the first time. Nothing was done that is not on its tape.
+    Diverged {
+        /// What it asked for, and what is on the tape.
+        message: String,
+    },
 }
 
 /// The cases of the contract's `plugin-error`.
@@ -84,7 +92,8 @@ pub enum Failure {
     Permanent,
 }
 
-/// What a call cost.
+/// What a call cost. What is replayed counts as it did the first time, so that a call that was suspended costs the same in
+/// the end as one that was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Wall-clock time from the request to the end, waiting for a free slot included.
@@ -111,6 +120,8 @@ pub struct Stats {
     pub generations: u64,
     /// Charges that were handed to the port.
     pub charges: u64,
+    /// Questions that were handed to the port.
+    pub questions: u64,
 }
 
 /// What an agent gave back.
@@ -161,6 +172,8 @@ impl<T> Outcome<T> {
             Self::Cancelled => Outcome::Cancelled,
             Self::Refused { import, hint } => Outcome::Refused { import, hint },
             Self::Host { message } => Outcome::Host { message },
+            Self::Suspended => Outcome::Suspended,
+            Self::Diverged { message } => Outcome::Diverged { message },
         })
     }
 
@@ -194,6 +207,10 @@ impl<T> Outcome<T> {
                 format!("it imports `{import}`, which is not granted; {hint}")
             }
             Self::Host { message } => format!("the host could not run it: {message}"),
+            Self::Suspended => "it waits for a person".to_owned(),
+            Self::Diverged { message } => {
+                format!("it cannot go on from where it was: {message}")
+            }
         }
     }
 
@@ -221,6 +238,8 @@ impl Outcome<Infallible> {
             Self::Cancelled => Outcome::Cancelled,
             Self::Refused { import, hint } => Outcome::Refused { import, hint },
             Self::Host { message } => Outcome::Host { message },
+            Self::Suspended => Outcome::Suspended,
+            Self::Diverged { message } => Outcome::Diverged { message },
         }
     }
 }

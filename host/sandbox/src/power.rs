@@ -10,6 +10,36 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 /// What a port gives back.
 pub type PortFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// What a port answers, and what has to happen before the guest hears of it.
+pub struct Answered<T> {
+    /// The answer.
+    pub result: T,
+    /// Told once the answer is on the tape, and waited for.
+    pub then: Option<Box<dyn Completion>>,
+}
+
+impl<T> Answered<T> {
+    /// An answer that the guest may hear at once.
+    pub const fn now(result: T) -> Self {
+        Self { result, then: None }
+    }
+
+    /// An answer that the guest hears when `then` is done with it.
+    pub fn after(result: T, then: impl Completion + 'static) -> Self {
+        Self {
+            result,
+            then: Some(Box::new(then)),
+        }
+    }
+}
+
+/// Makes an answer durable before a guest hears of it.
+pub trait Completion: Send {
+    /// Called once, with what was recorded since the last time, this answer at its end; `None` when the call has no tape.
+    /// An error ends the call as [`crate::Outcome::Host`], and the guest never hears of the answer.
+    fn done(self: Box<Self>, tape: Option<Vec<u8>>) -> PortFuture<Result<(), String>>;
+}
+
 /// What a call can do outside, each linked only when it is there.
 #[derive(Clone, Default)]
 pub struct Powers {
@@ -21,6 +51,8 @@ pub struct Powers {
     pub model: Option<Arc<dyn ModelPort>>,
     /// `sandgate:plugin/budget`.
     pub budget: Option<Arc<dyn BudgetPort>>,
+    /// `sandgate:plugin/question`.
+    pub question: Option<Arc<dyn QuestionPort>>,
     /// Kinds that the plugin says it can do without: their interfaces are linked also where nothing is granted, with no
     /// directory and no port behind them, so that every function refuses and the plugin goes on with less.
     pub optional: Vec<NeedKind>,
@@ -33,6 +65,7 @@ impl fmt::Debug for Powers {
             .field("command", &self.command.is_some())
             .field("model", &self.model.is_some())
             .field("budget", &self.budget.is_some())
+            .field("question", &self.question.is_some())
             .finish()
     }
 }
@@ -61,6 +94,9 @@ pub enum HttpFailure {
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
+    /// A person has to decide first. No guest is told: the call ends at once as [`crate::Outcome::Suspended`].
+    #[error("a person has to decide first")]
+    Suspended,
 }
 
 /// A body on its way.
@@ -79,12 +115,14 @@ pub struct HttpTimes {
 
 /// Sends a guest's requests.
 pub trait HttpPort: Send + Sync {
-    /// Sends one request. The URI is absolute; nothing about it was checked but that it is one.
+    /// Sends one request. The URI is absolute; nothing about it was checked but that it is one. In a call with a tape the
+    /// request's body is whole, requests come one after another, and the response's body should be whole as well: it is
+    /// read to its end and recorded before the guest gets any of it.
     fn send(
         &self,
         request: http::Request<HttpBody>,
         times: HttpTimes,
-    ) -> PortFuture<Result<http::Response<HttpBody>, HttpFailure>>;
+    ) -> PortFuture<Answered<Result<http::Response<HttpBody>, HttpFailure>>>;
 }
 
 /// A command that a call may run, for the guest to read.
@@ -158,6 +196,9 @@ pub enum CommandFailure {
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
+    /// A person has to decide first. No guest is told: the call ends at once as [`crate::Outcome::Suspended`].
+    #[error("a person has to decide first")]
+    Suspended,
 }
 
 /// Runs a guest's commands.
@@ -165,7 +206,10 @@ pub trait CommandPort: Send + Sync {
     /// What may be run.
     fn allowed(&self) -> Vec<AllowedCommand>;
     /// Runs one. Dropping the future kills it and everything it started.
-    fn run(&self, request: CommandRequest) -> PortFuture<Result<FinishedCommand, CommandFailure>>;
+    fn run(
+        &self,
+        request: CommandRequest,
+    ) -> PortFuture<Answered<Result<FinishedCommand, CommandFailure>>>;
 }
 
 /// Who says a message.
@@ -301,6 +345,9 @@ pub enum ModelFailure {
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
+    /// A person has to decide first. No guest is told: the call ends at once as [`crate::Outcome::Suspended`].
+    #[error("a person has to decide first")]
+    Suspended,
 }
 
 /// An answer in the making. Dropping it ends it.
@@ -323,7 +370,7 @@ pub trait ModelPort: Send + Sync {
     fn generate(
         &self,
         request: GenerateRequest,
-    ) -> PortFuture<Result<Box<dyn Generation>, ModelFailure>>;
+    ) -> PortFuture<Answered<Result<Box<dyn Generation>, ModelFailure>>>;
 }
 
 /// Why a charge was not taken.
@@ -338,6 +385,9 @@ pub enum ChargeFailure {
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
+    /// A person has to decide first. No guest is told: the call ends at once as [`crate::Outcome::Suspended`].
+    #[error("a person has to decide first")]
+    Suspended,
 }
 
 /// Charges for a guest.
@@ -345,5 +395,44 @@ pub trait BudgetPort: Send + Sync {
     /// What the attempt may still spend; `None`: no budget is set.
     fn remaining(&self) -> Option<u64>;
     /// Charges. Returns when it is recorded.
-    fn charge(&self, what: String, micros: u64) -> PortFuture<Result<(), ChargeFailure>>;
+    fn charge(&self, what: String, micros: u64) -> PortFuture<Answered<Result<(), ChargeFailure>>>;
+}
+
+/// A question to a person, within the bounds of `wit/question.wit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonAsk {
+    /// The question, 1 to 4,096 bytes.
+    pub text: String,
+    /// Answers to choose from, at most 20 of at most 200 bytes; empty: any text.
+    pub choices: Vec<String>,
+    /// The answer when nobody gives one in time; with choices, one of them.
+    pub default: Option<String>,
+    /// How long is waited; `None`: for as long as the run.
+    pub timeout: Option<Duration>,
+}
+
+/// Why a question has no answer. The cases are those of `wit/question.wit`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuestionFailure {
+    /// The question is wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// Nobody answered in time, and there is no default.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// Over a limit of the attempt; says which.
+    #[error("{0}")]
+    Limit(String),
+    /// The host could not do its part.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A person has to answer first. No guest is told: the call ends at once as [`crate::Outcome::Suspended`].
+    #[error("a person has to answer first")]
+    Suspended,
+}
+
+/// Asks people for a guest.
+pub trait QuestionPort: Send + Sync {
+    /// Asks. An answer is at most 64 KiB, and with choices one of them.
+    fn ask(&self, question: PersonAsk) -> PortFuture<Answered<Result<String, QuestionFailure>>>;
 }

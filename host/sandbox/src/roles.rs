@@ -122,6 +122,7 @@ impl Sandbox {
                 cancel: CancelToken::new(),
                 sink: Arc::new(NoSink),
                 powers: Powers::default(),
+                tape: None,
             },
         };
         let (mut cell, deadline) = self.0.cell(&call, Set::DESCRIBE).await?;

@@ -1,5 +1,6 @@
 //! What a store holds for one guest: its limits, its words, its artifacts, and WASI, made when first asked for.
 
+use crate::halt::Halt;
 use crate::iface::artifacts::Desk;
 use crate::iface::clock::Millisecond;
 use crate::iface::files::Files;
@@ -7,6 +8,7 @@ use crate::iface::http::Http;
 use crate::iface::model;
 use crate::limiter::{Limiter, TotalMemory};
 use crate::stdio::Stdio;
+use crate::tape::Tape;
 use crate::words::{Output, Words};
 use crate::{Limits, Powers, Preopen, Stats, Turn};
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use wasmtime_wasi_http::WasiHttpCtxView;
 const RANDOM_MAX: u64 = 64 << 10;
 
 /// Why the host stopped a guest, as an error that travels through wasmtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
     /// The deadline passed.
     #[error("the deadline passed")]
@@ -27,6 +29,18 @@ pub(crate) enum Stop {
     /// Too many host calls.
     #[error("too many host calls")]
     HostCalls,
+    /// A person has to decide first.
+    #[error("a person has to decide first")]
+    Suspended,
+    /// It does not do what it did the first time.
+    #[error("{0}")]
+    Diverged(String),
+    /// The tape is full.
+    #[error("the tape is full")]
+    TapeFull,
+    /// The host could not do its part.
+    #[error("{0}")]
+    Host(String),
 }
 
 /// An export that does not have the contract's shape, as an error that travels through wasmtime.
@@ -47,6 +61,7 @@ pub(crate) struct Used {
     pub(crate) commands: u64,
     pub(crate) generations: u64,
     pub(crate) charges: u64,
+    pub(crate) questions: u64,
 }
 
 /// The data of a store.
@@ -61,8 +76,11 @@ pub(crate) struct State {
     /// The ports of the turn; none between turns.
     pub(crate) powers: Powers,
     pub(crate) used: Used,
+    /// What was answered so far; none in a session that stays.
+    pub(crate) tape: Option<Tape>,
     pub(crate) files: Arc<Files>,
     http: Http,
+    halt: Halt,
     host_calls: u64,
     host_calls_max: u64,
     deadline: Instant,
@@ -79,6 +97,7 @@ impl State {
     ) -> Self {
         let limits = &turn.limits;
         let words = Words::new(Arc::clone(&turn.sink), limits);
+        let halt = Halt::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
         let files = Files::new(files);
@@ -91,8 +110,10 @@ impl State {
             desk: Desk::closed(),
             powers: turn.powers.clone(),
             used: Used::default(),
+            tape: turn.tape.clone(),
             files,
-            http: Http::new(turn.powers.http.clone(), limits),
+            http: Http::new(turn.powers.http.clone(), limits, halt.clone()),
+            halt,
             host_calls: 0,
             host_calls_max: limits.host_calls,
             deadline,
@@ -151,7 +172,13 @@ impl State {
         if Instant::now() >= self.deadline {
             return Err(Stop::Deadline);
         }
+        self.halt.may_go_on()?;
         self.may_go_on()
+    }
+
+    /// Has the requests that were handed over answered, before anything else is done outside.
+    pub(crate) async fn settle_http(&mut self) -> Result<(), Stop> {
+        Ok(())
     }
 
     /// What the call has cost so far.
@@ -171,6 +198,7 @@ impl State {
             commands: self.used.commands,
             generations: self.used.generations,
             charges: self.used.charges,
+            questions: self.used.questions,
         }
     }
 

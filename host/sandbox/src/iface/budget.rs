@@ -3,8 +3,10 @@
 
 use crate::ChargeFailure;
 use crate::bindings::sandgate::plugin::budget::{BudgetError, Host, add_to_linker};
+use crate::effect::effect;
 use crate::outcome::cut;
-use crate::state::State;
+use crate::state::{State, Stop};
+use crate::tape::{Args, Tag};
 use wasmtime::component::{HasSelf, Linker};
 
 /// Longest line that says what is charged, in bytes; it is shown on one line.
@@ -17,10 +19,13 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 impl Host for State {
     fn remaining(&mut self) -> wasmtime::Result<Option<u64>> {
         self.may_go_on()?;
-        Ok(match &self.powers.budget {
-            Some(port) => port.remaining(),
+        let Some(port) = &self.powers.budget else {
             // Linked without being granted: it has nothing to spend.
-            None => Some(0),
+            return Ok(Some(0));
+        };
+        Ok(match &self.tape {
+            Some(tape) => tape.once(Tag::Remaining, &Args::NONE, || port.remaining())?,
+            None => port.remaining(),
         })
     }
 
@@ -33,12 +38,18 @@ impl Host for State {
         let Some(port) = self.powers.budget.clone() else {
             return Ok(Err(BudgetError::Over(0)));
         };
+        self.settle_http().await?;
         self.used.charges += 1;
-        let charged = port.charge(cut(what, WHAT_MAX), micros).await;
-        Ok(charged.map_err(|failure| match failure {
-            ChargeFailure::Over(left) => BudgetError::Over(left),
-            ChargeFailure::NotApproved(why) => BudgetError::NotApproved(why),
-            ChargeFailure::Host(why) => BudgetError::Host(why),
-        }))
+        let what = cut(what, WHAT_MAX);
+        let digest = || Args::of(&(&what, micros));
+        let charge = async { port.charge(what.clone(), micros).await };
+        let charged = effect(self.tape.as_ref(), Tag::Charge, digest, charge).await?;
+        Ok(match charged {
+            Ok(()) => Ok(()),
+            Err(ChargeFailure::Over(left)) => Err(BudgetError::Over(left)),
+            Err(ChargeFailure::NotApproved(why)) => Err(BudgetError::NotApproved(why)),
+            Err(ChargeFailure::Host(why)) => Err(BudgetError::Host(why)),
+            Err(ChargeFailure::Suspended) => return Err(Stop::Suspended.into()),
+        })
     }
 }

@@ -4,8 +4,10 @@
 use crate::bindings::sandgate::plugin::command::{
     AllowedCommand, CommandError, CommandRequest, Ending, Finished, Host, add_to_linker,
 };
+use crate::effect::effect;
 use crate::link::hint;
-use crate::state::State;
+use crate::state::{State, Stop};
+use crate::tape::{Args, Tag};
 use crate::{CommandEnding, CommandFailure, power};
 use std::time::Duration;
 use wasmtime::component::{HasSelf, Linker};
@@ -54,8 +56,13 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn finished(mut ran: power::FinishedCommand) -> Finished {
+/// Keeps of what a command wrote what the contract says, before it is recorded.
+fn bound(ran: &mut power::FinishedCommand) {
     let dropped = keep_end(&mut ran.stdout) + keep_end(&mut ran.stderr);
+    ran.dropped = ran.dropped.saturating_add(dropped);
+}
+
+fn finished(ran: power::FinishedCommand) -> Finished {
     Finished {
         ending: match ran.ending {
             CommandEnding::Exit(code) => Ending::ExitCode(code),
@@ -64,7 +71,7 @@ fn finished(mut ran: power::FinishedCommand) -> Finished {
         },
         stdout: ran.stdout,
         stderr: ran.stderr,
-        dropped_bytes: ran.dropped.saturating_add(dropped),
+        dropped_bytes: ran.dropped,
         duration_ms: millis(ran.took),
     }
 }
@@ -96,21 +103,31 @@ impl Host for State {
         if let Some(why) = too_large(&request) {
             return Ok(Err(CommandError::Limit(why)));
         }
+        self.settle_http().await?;
         self.used.commands += 1;
-        let ran = port
-            .run(power::CommandRequest {
-                program: request.program,
-                args: request.args,
-                cwd: request.cwd,
-            })
-            .await;
-        Ok(ran.map(finished).map_err(|failure| match failure {
-            CommandFailure::NotGranted(why) => CommandError::NotGranted(why),
-            CommandFailure::NotApproved(why) => CommandError::NotApproved(why),
-            CommandFailure::NotContained(why) => CommandError::NotContained(why),
-            CommandFailure::NotStarted(why) => CommandError::NotStarted(why),
-            CommandFailure::Limit(why) => CommandError::Limit(why),
-            CommandFailure::Host(why) => CommandError::Host(why),
-        }))
+        let request = power::CommandRequest {
+            program: request.program,
+            args: request.args,
+            cwd: request.cwd,
+        };
+        let digest = || Args::of(&request);
+        let run = async {
+            let mut answered = port.run(request.clone()).await;
+            if let Ok(ran) = &mut answered.result {
+                bound(ran);
+            }
+            answered
+        };
+        let ran = effect(self.tape.as_ref(), Tag::Command, digest, run).await?;
+        Ok(match ran {
+            Ok(ran) => Ok(finished(ran)),
+            Err(CommandFailure::NotGranted(why)) => Err(CommandError::NotGranted(why)),
+            Err(CommandFailure::NotApproved(why)) => Err(CommandError::NotApproved(why)),
+            Err(CommandFailure::NotContained(why)) => Err(CommandError::NotContained(why)),
+            Err(CommandFailure::NotStarted(why)) => Err(CommandError::NotStarted(why)),
+            Err(CommandFailure::Limit(why)) => Err(CommandError::Limit(why)),
+            Err(CommandFailure::Host(why)) => Err(CommandError::Host(why)),
+            Err(CommandFailure::Suspended) => return Err(Stop::Suspended.into()),
+        })
     }
 }

@@ -8,4 +8,5 @@ pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod question;
 pub(crate) mod wasi;

@@ -6,9 +6,14 @@ use crate::bindings::sandgate::plugin::model::{
     self as wit, Finish, GenerateRequest, Generated, Host, HostGeneration, ModelError, Speaker,
     Usage, add_to_linker,
 };
+use crate::effect::{effect, told};
 use crate::link::hint;
-use crate::state::State;
-use crate::{Generation, ModelFailure, power};
+use crate::state::{State, Stop};
+use crate::tape::{Args, Tag};
+use crate::{Answered, Generation, ModelFailure, power};
+use std::collections::VecDeque;
+use std::future::ready;
+use std::pin::Pin;
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
 /// Most messages of a conversation. An agent with tools makes two for each step, and 500 steps are a runaway.
@@ -150,8 +155,8 @@ fn checked(request: GenerateRequest) -> Result<power::GenerateRequest, ModelErro
     })
 }
 
-fn failed(failure: ModelFailure) -> ModelError {
-    match failure {
+fn failed(failure: ModelFailure) -> Result<ModelError, Stop> {
+    Ok(match failure {
         ModelFailure::NotGranted(why) => ModelError::NotGranted(why),
         ModelFailure::NotApproved(why) => ModelError::NotApproved(why),
         ModelFailure::Budget(why) => ModelError::Budget(why),
@@ -160,6 +165,78 @@ fn failed(failure: ModelFailure) -> ModelError {
         ModelFailure::Unavailable(why) => ModelError::Unavailable(why),
         ModelFailure::BadAnswer(why) => ModelError::BadAnswer(why),
         ModelFailure::Host(why) => ModelError::Host(why),
+        ModelFailure::Suspended => return Err(Stop::Suspended),
+    })
+}
+
+/// What a generation gave, all of it: what a call with a tape records, and gives its guest as if it came now.
+struct Drained {
+    pieces: VecDeque<String>,
+    /// How the pieces broke off, if they did.
+    broke: Option<ModelFailure>,
+    whole: Option<Result<power::Generated, ModelFailure>>,
+}
+
+/// What is recorded of one.
+type Recorded = (
+    Vec<String>,
+    Option<ModelFailure>,
+    Result<power::Generated, ModelFailure>,
+);
+
+impl Drained {
+    fn new((pieces, broke, whole): Recorded) -> Self {
+        Self {
+            pieces: pieces.into(),
+            broke,
+            whole: Some(whole),
+        }
+    }
+}
+
+/// Reads a generation to its end; its pieces as well, if somebody will want them.
+async fn drain(
+    mut generation: Box<dyn Generation>,
+    in_pieces: bool,
+) -> Result<Recorded, ModelFailure> {
+    let mut pieces = Vec::new();
+    while in_pieces {
+        match generation.next().await {
+            Ok(Some(piece)) => pieces.push(piece),
+            Ok(None) => break,
+            Err(ModelFailure::Suspended) => return Err(ModelFailure::Suspended),
+            Err(failure) => {
+                let over = ModelFailure::Invalid(OVER.to_owned());
+                return Ok((pieces, Some(failure), Err(over)));
+            }
+        }
+    }
+    match generation.finish().await {
+        Err(ModelFailure::Suspended) => Err(ModelFailure::Suspended),
+        whole => Ok((pieces, None, whole)),
+    }
+}
+
+impl Generation for Drained {
+    fn next(
+        &mut self,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<String>, ModelFailure>> + Send + '_>> {
+        let piece = match (self.pieces.pop_front(), self.broke.take()) {
+            (Some(piece), broke) => {
+                self.broke = broke;
+                Ok(Some(piece))
+            }
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Ok(None),
+        };
+        Box::pin(ready(piece))
+    }
+
+    fn finish(
+        &mut self,
+    ) -> Pin<Box<dyn Future<Output = Result<power::Generated, ModelFailure>> + Send + '_>> {
+        let over = || Err(ModelFailure::Invalid(OVER.to_owned()));
+        Box::pin(ready(self.whole.take().unwrap_or_else(over)))
     }
 }
 
@@ -192,14 +269,40 @@ fn generated(answer: power::Generated) -> Generated {
 }
 
 impl State {
-    /// Begins an answer.
-    async fn begin(&mut self, request: GenerateRequest) -> Result<Box<dyn Generation>, ModelError> {
+    /// Begins an answer; with a tape, has all of it. `in_pieces` says whether the guest wants it piece by piece.
+    async fn begin(
+        &mut self,
+        request: GenerateRequest,
+        in_pieces: bool,
+    ) -> Result<Result<Box<dyn Generation>, ModelError>, Stop> {
         let Some(port) = self.powers.model.clone() else {
-            return Err(ModelError::NotGranted(hint::model()));
+            return Ok(Err(ModelError::NotGranted(hint::model())));
         };
-        let request = checked(request)?;
+        let request = match checked(request) {
+            Ok(request) => request,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.settle_http().await?;
         self.used.generations += 1;
-        port.generate(request).await.map_err(failed)
+        let begun: Result<Box<dyn Generation>, _> = if let Some(tape) = &self.tape {
+            let digest = || Args::of(&(&request, in_pieces));
+            let generate = async {
+                let Answered { result, then } = port.generate(request.clone()).await;
+                let result = match result {
+                    Ok(generation) => drain(generation, in_pieces).await,
+                    Err(failure) => Err(failure),
+                };
+                Answered { result, then }
+            };
+            let drained = effect(Some(tape), Tag::Generate, digest, generate).await?;
+            drained.map(|recorded| Box::new(Drained::new(recorded)) as Box<dyn Generation>)
+        } else {
+            told(None, port.generate(request).await).await?
+        };
+        match begun {
+            Ok(generation) => Ok(Ok(generation)),
+            Err(failure) => failed(failure).map(Err),
+        }
     }
 
     fn stream(&mut self, stream: &Resource<Stream>) -> wasmtime::Result<&mut Stream> {
@@ -207,8 +310,22 @@ impl State {
     }
 }
 
+/// What is said of a generation that gave all it had.
+const OVER: &str = "this generation is over";
+
 fn over() -> ModelError {
-    ModelError::Invalid("this generation is over".to_owned())
+    ModelError::Invalid(OVER.to_owned())
+}
+
+/// An answer in the guest's words.
+fn answer<T, U>(
+    result: Result<T, ModelFailure>,
+    say: impl FnOnce(T) -> U,
+) -> wasmtime::Result<Result<U, ModelError>> {
+    match result {
+        Ok(value) => Ok(Ok(say(value))),
+        Err(failure) => Ok(Err(failed(failure)?)),
+    }
 }
 
 impl Host for State {
@@ -223,11 +340,11 @@ impl Host for State {
         request: GenerateRequest,
     ) -> wasmtime::Result<Result<Generated, ModelError>> {
         self.may_go_on()?;
-        let mut generation = match self.begin(request).await {
+        let mut generation = match self.begin(request, false).await? {
             Ok(generation) => generation,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(generation.finish().await.map(generated).map_err(failed))
+        answer(generation.finish().await, generated)
     }
 
     async fn generate_stream(
@@ -240,7 +357,7 @@ impl Host for State {
                 "at most {AT_ONCE} generations at once; finish or drop one"
             ))));
         }
-        match self.begin(request).await {
+        match self.begin(request, true).await? {
             Ok(generation) => Ok(Ok(self.table().push(Stream(Some(generation)))?)),
             Err(error) => Ok(Err(error)),
         }
@@ -261,7 +378,7 @@ impl HostGeneration for State {
         if next.is_err() {
             stream.0 = None;
         }
-        Ok(next.map_err(failed))
+        answer(next, |piece| piece)
     }
 
     async fn finish(
@@ -272,7 +389,7 @@ impl HostGeneration for State {
         let Some(mut generation) = self.stream(&stream)?.0.take() else {
             return Ok(Err(over()));
         };
-        Ok(generation.finish().await.map(generated).map_err(failed))
+        answer(generation.finish().await, generated)
     }
 
     fn drop(&mut self, stream: Resource<Stream>) -> wasmtime::Result<()> {

@@ -3,8 +3,8 @@
 use sandgate_model::ArtifactName;
 use sandgate_sandbox::{
     AgentAnswer, ArtifactSource, Call, CancelToken, Component, Limits, LogLine, NoArtifacts,
-    Outcome, Powers, Progress, ReadableArtifact, Report, Sandbox, SandboxConfig, Sink, TaskRequest,
-    Turn,
+    Outcome, Powers, Progress, ReadableArtifact, Report, Sandbox, SandboxConfig, Sink, Tape,
+    TaskRequest, Turn,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -97,6 +97,7 @@ pub(crate) struct Try {
     pub(crate) produces: Vec<ArtifactName>,
     pub(crate) shelf: Option<Arc<Shelf>>,
     pub(crate) powers: Powers,
+    pub(crate) tape: Option<Tape>,
 }
 
 impl Try {
@@ -114,6 +115,7 @@ impl Try {
             produces: Vec::new(),
             shelf: None,
             powers: Powers::default(),
+            tape: None,
         }
     }
 
@@ -146,6 +148,7 @@ impl Try {
             cancel: self.cancel.clone(),
             sink: Arc::clone(&self.kept) as Arc<dyn Sink>,
             powers: self.powers.clone(),
+            tape: self.tape.clone(),
         }
     }
 

@@ -1,12 +1,15 @@
 //! Between wasmtime-wasi-http and the port: what guests may not set, how many requests at once, and errors in the words
 //! of `wasi:http`.
 
+use crate::effect::told;
+use crate::halt::Halt;
 use crate::outcome::{MESSAGE_MAX, cut};
 use crate::power::{HttpBody, HttpFailure, HttpPort, HttpTimes};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -46,6 +49,7 @@ pub(super) struct Hooks {
     places: Arc<Semaphore>,
     sent: Arc<AtomicU64>,
     bodies: Arc<Mutex<Vec<Weak<Held>>>>,
+    halt: Halt,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -53,12 +57,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Hooks {
-    pub(super) fn new(port: Option<Arc<dyn HttpPort>>, at_once: usize) -> Self {
+    pub(super) fn new(port: Option<Arc<dyn HttpPort>>, at_once: usize, halt: Halt) -> Self {
         Self {
             port,
             places: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
             sent: Arc::default(),
             bodies: Arc::default(),
+            halt,
         }
     }
 
@@ -104,7 +109,7 @@ impl WasiHttpHooks for Hooks {
             return Box::new(async { Err(Error::HttpRequestDenied) });
         };
         let (places, sent) = (Arc::clone(&self.places), Arc::clone(&self.sent));
-        let bodies = Arc::clone(&self.bodies);
+        let (bodies, halt) = (Arc::clone(&self.bodies), self.halt.clone());
         let times = options.map_or_else(HttpTimes::default, |options| HttpTimes {
             connect: options.connect_timeout,
             first_byte: options.first_byte_timeout,
@@ -116,10 +121,15 @@ impl WasiHttpHooks for Hooks {
                 return Err(Error::ConnectionLimitReached);
             };
             sent.fetch_add(1, Ordering::Relaxed);
-            let response = port
-                .send(request, times)
-                .await
-                .map_err(|failure| error(failure, Stage::Response))?;
+            let answered = port.send(request, times).await;
+            let response = match told(None, answered).await {
+                Ok(response) => response.map_err(|failure| error(failure, Stage::Response))?,
+                Err(stop) => {
+                    // No guest hears of it: whoever waits for this request ends the call.
+                    halt.now(stop);
+                    return pending().await;
+                }
+            };
             let (parts, body) = response.into_parts();
             if size(&parts.headers) > HEADERS_MAX {
                 return Err(Error::HttpResponseHeaderSectionSize(Some(
@@ -184,6 +194,8 @@ fn error(failure: HttpFailure, stage: Stage) -> Error {
         (HttpFailure::Protocol(_), Stage::Response) => Error::HttpProtocolError,
         (HttpFailure::Protocol(_), Stage::Body) => Error::HttpResponseIncomplete,
         (HttpFailure::Host(why), _) => Error::InternalError(Some(cut(why, MESSAGE_MAX))),
+        // Only a body can say so here, and a body is too late for it.
+        (HttpFailure::Suspended, _) => Error::HttpProtocolError,
     }
 }
 

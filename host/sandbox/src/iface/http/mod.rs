@@ -5,6 +5,7 @@
 mod hooks;
 
 use crate::Limits;
+use crate::halt::Halt;
 use crate::power::HttpPort;
 use crate::state::State;
 use hooks::Hooks;
@@ -35,21 +36,23 @@ const WEIGHT: usize = 4;
 pub(crate) struct Http {
     ctx: WasiHttpCtx,
     hooks: Hooks,
+    halt: Halt,
 }
 
 impl Http {
-    pub(crate) fn new(port: Option<Arc<dyn HttpPort>>, limits: &Limits) -> Self {
+    pub(crate) fn new(port: Option<Arc<dyn HttpPort>>, limits: &Limits, halt: Halt) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(FIELDS_MAX);
         Self {
             ctx,
-            hooks: Hooks::new(port, limits.http),
+            hooks: Hooks::new(port, limits.http, halt.clone()),
+            halt,
         }
     }
 
     /// For the next use of a live session.
     pub(crate) fn renew(&mut self, port: Option<Arc<dyn HttpPort>>, limits: &Limits) {
-        self.hooks = Hooks::new(port, limits.http);
+        self.hooks = Hooks::new(port, limits.http, self.halt.clone());
     }
 
     /// Ends requests and bodies under way; what the guest holds says so from then on.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full};
 use sandgate_sandbox::{
-    AllowedCommand, BudgetPort, ChargeFailure, CommandEnding, CommandFailure, CommandPort,
-    CommandRequest, Finish, FinishedCommand, GenerateRequest, Generated, Generation, HttpBody,
-    HttpFailure, HttpPort, HttpTimes, ModelFailure, ModelPort, PortFuture, Powers, Usage,
+    AllowedCommand, Answered, BudgetPort, ChargeFailure, CommandEnding, CommandFailure,
+    CommandPort, CommandRequest, Finish, FinishedCommand, GenerateRequest, Generated, Generation,
+    HttpBody, HttpFailure, HttpPort, HttpTimes, ModelFailure, ModelPort, PortFuture, Powers, Usage,
 };
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -66,6 +66,13 @@ impl Ports {
     }
 }
 
+/// An answer that may be heard at once.
+fn now<T: Send + 'static>(
+    answer: impl Future<Output = T> + Send + 'static,
+) -> PortFuture<Answered<T>> {
+    Box::pin(async { Answered::now(answer.await) })
+}
+
 /// Counts itself.
 struct Alive(Arc<AtomicUsize>);
 
@@ -117,7 +124,7 @@ impl HttpPort for Ports {
         &self,
         request: http::Request<HttpBody>,
         times: HttpTimes,
-    ) -> PortFuture<Result<http::Response<HttpBody>, HttpFailure>> {
+    ) -> PortFuture<Answered<Result<http::Response<HttpBody>, HttpFailure>>> {
         let alive = self.note(format!(
             "{} {} {:?} {:?}",
             request.method(),
@@ -127,7 +134,7 @@ impl HttpPort for Ports {
         ));
         let (parts, body) = request.into_parts();
         let path = parts.uri.path().to_owned();
-        Box::pin(async move {
+        now(async move {
             let why = "why".to_owned();
             let answer = |body: HttpBody| Ok(http::Response::new(body));
             match path.as_str() {
@@ -211,9 +218,12 @@ impl CommandPort for Ports {
         }]
     }
 
-    fn run(&self, request: CommandRequest) -> PortFuture<Result<FinishedCommand, CommandFailure>> {
+    fn run(
+        &self,
+        request: CommandRequest,
+    ) -> PortFuture<Answered<Result<FinishedCommand, CommandFailure>>> {
         let alive = self.note(format!("command {}", request.program));
-        Box::pin(async move {
+        now(async move {
             let _alive = alive;
             let mut ran = FinishedCommand {
                 ending: CommandEnding::Exit(0),
@@ -303,7 +313,7 @@ impl ModelPort for Ports {
     fn generate(
         &self,
         request: GenerateRequest,
-    ) -> PortFuture<Result<Box<dyn Generation>, ModelFailure>> {
+    ) -> PortFuture<Answered<Result<Box<dyn Generation>, ModelFailure>>> {
         let alive = self.note(format!(
             "generate {} {} {} {:?}",
             request.model,
@@ -311,7 +321,7 @@ impl ModelPort for Ports {
             request.tools.len(),
             request.json_schema
         ));
-        Box::pin(async move {
+        now(async move {
             let why = "why".to_owned();
             match request.model.as_str() {
                 "local/not-granted" => return Err(ModelFailure::NotGranted(why)),
@@ -350,10 +360,10 @@ impl BudgetPort for Ports {
         Some(1_000 - self.0.spent.load(Ordering::SeqCst) as u64)
     }
 
-    fn charge(&self, what: String, micros: u64) -> PortFuture<Result<(), ChargeFailure>> {
+    fn charge(&self, what: String, micros: u64) -> PortFuture<Answered<Result<(), ChargeFailure>>> {
         let alive = self.note(format!("charge {what} {micros}"));
         let shared = Arc::clone(&self.0);
-        Box::pin(async move {
+        now(async move {
             let _alive = alive;
             let left = 1_000 - shared.spent.load(Ordering::SeqCst) as u64;
             match what.as_str() {
