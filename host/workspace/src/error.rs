@@ -94,9 +94,18 @@ pub enum PrepareError {
         #[source]
         source: io::Error,
     },
-    /// The attempt has a workspace already, or one was left by a crash and not swept.
+    /// The attempt has a workspace already, or one was kept, or left by a crash and not swept.
     #[error("the attempt {0} has a workspace already")]
     Exists(AttemptKey),
+    /// What is kept for the attempt is not what it has to be. Nothing of it is changed or removed.
+    #[error("the workspace that is kept for the attempt {key} cannot be used again")]
+    Kept {
+        /// Which attempt.
+        key: AttemptKey,
+        /// Why not.
+        #[source]
+        source: KeptError,
+    },
     /// The host's own files.
     #[error("cannot {action} in the state directory")]
     Io {
@@ -112,6 +121,79 @@ pub enum PrepareError {
     /// Git failed.
     #[error("git could not make the worktree")]
     Git(#[source] GitError),
+}
+
+/// Why a workspace that was kept cannot be reopened.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// Somebody has it open.
+    #[error("it is still in use, in this process or in another one")]
+    InUse,
+    /// Other authority than before.
+    #[error("it was made {was}, and is asked for {asked}")]
+    Asked {
+        /// How it was made.
+        was: String,
+        /// What is asked for now.
+        asked: String,
+    },
+    /// Not the directory that it was.
+    #[error("{what} {why}; somebody exchanged or changed it, or the project was copied")]
+    Changed {
+        /// Which directory or file.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Its record cannot be understood.
+    #[error("the record of it is damaged: {why}")]
+    Damaged {
+        /// What is wrong.
+        why: String,
+    },
+    /// Written by another release.
+    #[error("the record of it has format {0}, and this release knows format 1")]
+    Format(u64),
+    /// The machine stopped while the attempt ran, so some of what it wrote may never have reached the disk.
+    #[error(
+        "the machine was started anew while the attempt ran, and what it had written may be incomplete"
+    )]
+    Unsynced,
+    /// The commit of a worktree is gone.
+    #[error("the commit {commit} that it was made from is not in the repository any more")]
+    NoCommit {
+        /// Which.
+        commit: String,
+    },
+    /// The system refused.
+    #[error("cannot {action}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a workspace could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ParkError {
+    /// It is over: it was finished.
+    #[error("the workspace was finished already, nothing is left to keep")]
+    Finished,
+    /// The attempt's directory could not be made.
+    #[error("the attempt has no directory")]
+    Home(#[source] Box<PrepareError>),
+    /// The host's own files.
+    #[error("cannot {action} in the state directory")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// Why the changes of an attempt could not be kept. The workspace is still there.

@@ -1,4 +1,5 @@
-//! Workspaces: the directories that one attempt sees, opened or made when it starts and gone when it ends.
+//! Workspaces: the directories that one attempt sees, opened or made when it starts and gone when it ends. An attempt
+//! that waits is dropped and made again later, maybe by another process: its workspace is parked and reopened.
 //!
 //! Everything is done on directory handles, without following a link, because names below a project may be chosen by
 //! whoever the sandbox keeps out. Git is never shown a directory that a guest can write, and never reads a
@@ -10,6 +11,7 @@
 mod error;
 mod git;
 mod handle;
+mod kept;
 mod key;
 mod prepared;
 mod remove;
@@ -18,7 +20,9 @@ mod settings;
 mod tree;
 mod workspaces;
 
-pub use error::{FinishError, OpenError, PrepareError, RemoveError, RootError, SweepError};
+pub use error::{
+    FinishError, KeptError, OpenError, ParkError, PrepareError, RemoveError, RootError, SweepError,
+};
 pub use git::{Changed, ChangedFile, FileChange, GitError, Merged, RepositoryError};
 pub use key::AttemptKey;
 pub use prepared::{Finished, MergeInto, Prepared, Root};

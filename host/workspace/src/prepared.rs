@@ -11,10 +11,10 @@ use crate::{
 };
 use cap_std::fs::Dir;
 use rustix::{
-    fs::{Mode, mkdirat},
+    fs::{FlockOperation, Mode, fchmod, flock, mkdirat, renameat},
     io::Errno,
 };
-use sandgate_model::{FileMode, RunId, Workspace};
+use sandgate_model::{Digest, FileGrant, FileMode, RunId, Workspace};
 use std::{
     ffi::OsStr,
     fmt,
@@ -59,13 +59,19 @@ pub struct Finished {
     pub skipped: Vec<Skipped>,
 }
 
-/// The workspace of one attempt. Dropping it removes what was made for it, which may take a moment.
+/// The workspace of one attempt. Dropping it removes what was made for it, which may take a moment; an attempt that
+/// will be made again needs [`Prepared::park`] instead.
 pub struct Prepared {
     pub(crate) kind: Workspace,
+    pub(crate) grants: Vec<FileGrant>,
     pub(crate) roots: Vec<Root>,
     pub(crate) skips: Skips,
     pub(crate) worktree: Option<Worktree>,
     pub(crate) scratch: OnceLock<Root>,
+    /// Set when there is a record by which it can be reopened; with the digest of a worktree's list of files.
+    pub(crate) kept: OnceLock<Option<Digest>>,
+    /// It was finished.
+    pub(crate) over: bool,
     pub(crate) home: Home,
 }
 
@@ -80,13 +86,16 @@ pub(crate) struct Worktree {
 }
 
 impl Prepared {
-    pub(crate) fn empty(kind: Workspace, home: Home) -> Self {
+    pub(crate) fn empty(kind: Workspace, grants: Vec<FileGrant>, home: Home) -> Self {
         Self {
             kind,
+            grants,
             roots: Vec::new(),
             skips: Skips::default(),
             worktree: None,
             scratch: OnceLock::new(),
+            kept: OnceLock::new(),
+            over: false,
             home,
         }
     }
@@ -142,12 +151,15 @@ impl Prepared {
             let _alone = self.home.making.lock();
             if self.scratch.get().is_none() {
                 let (fd, path) = self.home.own()?.dir("scratch")?;
-                let _ = self.scratch.set(Root {
+                let made = Root {
                     dir: Arc::new(Dir::from_std_file(File::from(fd))),
                     path,
                     guest: String::new(),
                     mode: FileMode::Write,
-                });
+                };
+                // Before anybody has it, so that what is in it is never lost sight of.
+                self.note(&made)?;
+                let _ = self.scratch.set(made);
             }
         }
         self.scratch.get().ok_or_else(|| PrepareError::Io {
@@ -164,16 +176,29 @@ impl Prepared {
     /// The changes cannot be read or are over a cap, they conflict, or git cannot do its part. The run's branch is
     /// then as it was. [`FinishError::Remove`] alone means that everything else was done.
     pub fn finish(&mut self, into: Option<&MergeInto>) -> Result<Finished, FinishError> {
+        let finished = self.take_changes(into)?;
+        self.roots.clear();
+        self.worktree = None;
+        self.scratch.take();
+        self.over = true;
+        self.home.remove().map_err(FinishError::Remove)?;
+        Ok(finished)
+    }
+
+    /// As [`Self::finish`], but leaves the workspace where it is, to be dropped when the end of the attempt is
+    /// recorded. For one that is kept: had it been removed before, a crash between the two would leave an attempt that
+    /// cannot be resumed. Done again after such a crash, it gives the same patch, and merges what is merged already,
+    /// which changes no file.
+    ///
+    /// # Errors
+    /// As [`Self::finish`], but for [`FinishError::Remove`].
+    pub fn take_changes(&mut self, into: Option<&MergeInto>) -> Result<Finished, FinishError> {
         let mut finished = Finished::default();
         if let Some(worktree) = &self.worktree {
             let mut skips = Skips::default();
             finished = worktree.finish(&self.home, into, &mut skips)?;
             finished.skipped = skips.named().to_vec();
         }
-        self.roots.clear();
-        self.worktree = None;
-        self.scratch.take();
-        self.home.remove().map_err(FinishError::Remove)?;
         Ok(finished)
     }
 }
@@ -306,6 +331,22 @@ impl Home {
         }
     }
 
+    /// One that was found again.
+    pub(crate) fn again(shared: Arc<Shared>, key: AttemptKey, own: Own) -> Self {
+        let mut home = Self::new(shared, key);
+        home.own = OnceLock::from(own);
+        home
+    }
+
+    pub(crate) fn key(&self) -> &AttemptKey {
+        &self.key
+    }
+
+    /// Forgets it, and removes nothing.
+    pub(crate) fn release(&mut self) {
+        self.own.take();
+    }
+
     pub(crate) fn own(&self) -> Result<&Own, PrepareError> {
         if let Some(own) = self.own.get() {
             return Ok(own);
@@ -321,6 +362,9 @@ impl Home {
             Err(e) => return Err(failed(e.into())),
         }
         let fd = handle::open_dir(&self.shared.place, Path::new(name)).map_err(failed)?;
+        // The process may be set up to take permissions away.
+        fchmod(&fd, Mode::RWXU).map_err(|e| failed(e.into()))?;
+        lock(&fd).map_err(failed)?;
         Ok(self.own.get_or_init(|| Own {
             fd,
             path: self.shared.place_path.join(name),
@@ -331,9 +375,34 @@ impl Home {
     fn remove(&mut self) -> Result<(), RemoveError> {
         match self.own.take() {
             None => Ok(()),
-            Some(_) => remove(&self.shared.place, OsStr::new(self.key.as_str())),
+            // Its lock is held until it is gone.
+            Some(_own) => Self::discard(&self.shared, &self.key),
         }
     }
+
+    /// Removes what is under a key. First it gets another name, in one step: a crash on the way leaves a whole
+    /// workspace or none, and never a part of one that could be reopened.
+    pub(crate) fn discard(shared: &Shared, key: &AttemptKey) -> Result<(), RemoveError> {
+        let (at, name) = (&shared.place, key.as_str());
+        let gone = format!("gone-{name}");
+        let failed = |source: std::io::Error| RemoveError {
+            path: name.into(),
+            source,
+        };
+        // Of the same attempt, once before.
+        remove(at, OsStr::new(&gone))?;
+        match renameat(at, name, at, &gone) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(()),
+            Err(e) => return Err(failed(e.into())),
+        }
+        remove(at, OsStr::new(&gone))
+    }
+}
+
+/// Says that a process uses the attempt's directory. The kernel takes it back when that process ends, however it does.
+pub(crate) fn lock(own: &OwnedFd) -> std::io::Result<()> {
+    Ok(flock(own, FlockOperation::NonBlockingLockExclusive)?)
 }
 
 impl Drop for Home {

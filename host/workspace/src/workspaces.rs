@@ -7,6 +7,7 @@ use crate::{
         has_dir,
     },
     handle,
+    kept::reopen,
     key::AttemptKey,
     prepared::{Home, Own, Prepared, Root, Worktree},
     remove::remove,
@@ -133,7 +134,7 @@ impl Workspaces {
     ) -> Result<Prepared, PrepareError> {
         let shared = &self.shared;
         let home = Home::new(shared.clone(), key.clone());
-        let mut prepared = Prepared::empty(kind, home);
+        let mut prepared = Prepared::empty(kind, grants.to_vec(), home);
         match kind {
             Workspace::None => {}
             Workspace::Shared => {
@@ -147,8 +148,31 @@ impl Workspaces {
         Ok(prepared)
     }
 
-    /// Removes the workspaces of all attempts but these. For the start of a host, before it starts attempts: a host
-    /// that was killed could not clean up.
+    /// Gives back the workspace of an attempt that is made again: after [`Prepared::park`], or after a crash while it
+    /// was kept ([`Prepared::keep`]) or had been reopened. It is in use again, and stays kept until it is finished or
+    /// dropped. Its directories have the same content and permissions, and maybe other paths, when the project moved
+    /// on its file system.
+    ///
+    /// `None`: nothing is kept, and [`Self::prepare`] can make a fresh one (what the attempt left without being kept is
+    /// removed for that). An attempt that has recorded answers, and no workspace that belongs to them, must not go on
+    /// with a fresh one.
+    ///
+    /// # Errors
+    /// [`PrepareError::Kept`]: it is not asked for as it was made, or is not the very one: exchanged, a link, of another
+    /// owner, with other permissions than it was parked with, incomplete after the machine stopped; or somebody still
+    /// uses it. Other errors as in [`Self::prepare`]. What the attempt left is untouched then.
+    pub fn reopen(
+        &self,
+        key: &AttemptKey,
+        kind: Workspace,
+        files: &[FileGrant],
+    ) -> Result<Option<Prepared>, PrepareError> {
+        reopen(&self.shared, key, kind, files)
+    }
+
+    /// Removes the workspaces of all attempts but these, parked or not. For the start of a host, before it prepares or
+    /// reopens any: a host that was killed could not clean up. `live` are the attempts that will be resumed: the
+    /// suspended ones, and those that were interrupted while they were kept.
     ///
     /// # Errors
     /// Something cannot be removed; everything else is.
@@ -189,7 +213,7 @@ impl fmt::Debug for Workspaces {
     }
 }
 
-fn no(host: &str) -> impl Fn(RootError) -> PrepareError + '_ {
+pub(crate) fn no(host: &str) -> impl Fn(RootError) -> PrepareError + '_ {
     |source| PrepareError::Root {
         host: host.to_owned(),
         source,
@@ -203,8 +227,19 @@ fn write_failed(error: WriteError) -> PrepareError {
     }
 }
 
+pub(crate) fn dirs_failed(error: DirsError) -> PrepareError {
+    match error {
+        DirsError::Io(source) => PrepareError::Io {
+            action: "make the worktree's git directory",
+            source,
+        },
+        DirsError::Git(e) => PrepareError::Git(e),
+        DirsError::Repository(e) => PrepareError::Repository(e),
+    }
+}
+
 /// The outermost of some directories.
-fn outermost(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+pub(crate) fn outermost(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths.sort();
     let mut kept: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -227,7 +262,7 @@ pub(crate) fn now() -> (i64, i64) {
 
 impl Shared {
     /// One of the project's own directories.
-    fn share(&self, grant: &FileGrant) -> Result<Root, PrepareError> {
+    pub(crate) fn share(&self, grant: &FileGrant) -> Result<Root, PrepareError> {
         let refuse = no(&grant.host);
         let path = relative(&grant.host).map_err(&refuse)?;
         let in_git = path.components().any(|c| is_git_name(c.as_os_str()));
@@ -315,14 +350,7 @@ impl Shared {
         let own = prepared.home.own()?;
         let (git_home, git_path) = own.dir("git")?;
         let dirs =
-            GitDirs::make(&self.git, &repository, &git_home, &git_path).map_err(|e| match e {
-                DirsError::Io(source) => PrepareError::Io {
-                    action: "make the worktree's git directory",
-                    source,
-                },
-                DirsError::Git(e) => PrepareError::Git(e),
-                DirsError::Repository(e) => PrepareError::Repository(e),
-            })?;
+            GitDirs::make(&self.git, &repository, &git_home, &git_path).map_err(dirs_failed)?;
         let commit = self.commit(&dirs, &head)?;
         let (tree, path) = own.dir("tree")?;
         let mut writer = Writer::new(&tree, self.settings.quota);
@@ -355,7 +383,7 @@ impl Shared {
     }
 
     /// The commit that HEAD means.
-    fn commit(&self, dirs: &GitDirs, head: &str) -> Result<String, PrepareError> {
+    pub(crate) fn commit(&self, dirs: &GitDirs, head: &str) -> Result<String, PrepareError> {
         let wanted = format!("{head}^{{commit}}");
         let args = ["rev-parse", "--verify", "--quiet", &wanted];
         match self.git.text(&dirs.view, &args, None, &[]) {
@@ -408,7 +436,7 @@ impl Shared {
     }
 }
 
-fn root(dir: OwnedFd, path: PathBuf, grant: &FileGrant) -> Root {
+pub(crate) fn root(dir: OwnedFd, path: PathBuf, grant: &FileGrant) -> Root {
     Root {
         dir: Arc::new(Dir::from_std_file(File::from(dir))),
         path,

@@ -15,7 +15,7 @@ pub use repo::RepositoryError;
 pub use run::GitError;
 
 pub(crate) use changes::{Catch, catch};
-pub(crate) use checkout::{Base, CheckoutError, checkout, has_dir};
+pub(crate) use checkout::{Base, BaseFile, CheckoutError, checkout, has_dir};
 pub(crate) use dirs::{DirsError, GitDirs};
 pub(crate) use merge::{Merge, MergeError, merge};
 pub(crate) use repo::Repository;

@@ -38,6 +38,29 @@ pub enum SkipReason {
     GitRefuses,
 }
 
+impl SkipReason {
+    /// Every reason, with the word for it in records. The words never change.
+    const WORDS: [(Self, &'static str); 7] = [
+        (Self::LinkLeaves, "link-leaves"),
+        (Self::NotAFile, "not-a-file"),
+        (Self::State, "state"),
+        (Self::Special, "special"),
+        (Self::Changed, "changed"),
+        (Self::Submodule, "submodule"),
+        (Self::GitRefuses, "git-refuses"),
+    ];
+
+    pub(crate) fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(why, _)| *why == self);
+        found.map_or("", |(_, word)| word)
+    }
+
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
+        let found = Self::WORDS.iter().find(|(_, w)| *w == word);
+        found.map(|(why, _)| *why)
+    }
+}
+
 impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -71,6 +94,11 @@ impl Skips {
                 why,
             });
         }
+    }
+
+    /// What [`Self::named`] and [`Self::count`] said.
+    pub(crate) fn again(named: Vec<Skipped>, count: u64) -> Self {
+        Self { named, count }
     }
 
     pub(crate) fn named(&self) -> &[Skipped] {

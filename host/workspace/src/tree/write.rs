@@ -44,6 +44,33 @@ impl Stamp {
         }
     }
 
+    /// As text, for [`Self::parse`].
+    pub(crate) fn words(&self) -> String {
+        format!(
+            "{} {} {:o} {} {} {} {}",
+            self.ino,
+            self.size,
+            self.mode,
+            self.modified.0,
+            self.modified.1,
+            self.changed.0,
+            self.changed.1
+        )
+    }
+
+    /// What [`Self::words`] wrote, and nothing else.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let stamp = Self {
+            ino: words.next()?.parse().ok()?,
+            size: words.next()?.parse().ok()?,
+            mode: u32::from_str_radix(words.next()?, 8).ok()?,
+            modified: (words.next()?.parse().ok()?, words.next()?.parse().ok()?),
+            changed: (words.next()?.parse().ok()?, words.next()?.parse().ok()?),
+        };
+        words.next().is_none().then_some(stamp)
+    }
+
     /// Whether its last change is so long before `moment` that any later one has another time.
     pub(crate) fn settled(&self, moment: (i64, i64)) -> bool {
         let nanos = |(s, n): (i64, i64)| i128::from(s) * 1_000_000_000 + i128::from(n);
