@@ -7,7 +7,7 @@ use sandgate_workspace::{AttemptKey, Prepared, Settings, Workspaces};
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
@@ -58,7 +58,8 @@ fn desk(made: &Prepared) -> PathBuf {
 
 fn say(text: &str) {
     // In one write, so that a kill leaves whole lines.
-    eprint!("{text}\n");
+    let line = format!("{text}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Entry of the process that is killed. Does nothing otherwise.

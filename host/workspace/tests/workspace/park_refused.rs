@@ -21,6 +21,9 @@ fn grants() -> Vec<FileGrant> {
     vec![grant("src", FileMode::Write), grant("doc", FileMode::Read)]
 }
 
+/// What is done to it, in words and in fact.
+type Damage = (&'static str, fn(&Parked));
+
 impl Parked {
     fn new(kind: Workspace) -> Self {
         let project = Project::git(&[("src/a", "a\n"), ("src/sub/b", "b\n"), ("doc/c", "c\n")]);
@@ -217,7 +220,7 @@ fn another_owner() {
 
 #[test]
 fn a_record_that_is_not_ours() {
-    let damage: &[(&str, fn(&Parked))] = &[
+    let damage: &[Damage] = &[
         ("cut", |p| {
             let text = fs::read(p.path("kept.json")).unwrap();
             fs::write(p.path("kept.json"), &text[..text.len() - 9]).unwrap();
@@ -245,7 +248,7 @@ fn a_record_that_is_not_ours() {
         let why = parked.refused_now(about);
         assert!(matches!(why, KeptError::Damaged { .. }), "{about}: {why:?}");
     }
-    let planted: &[(&str, fn(&Parked))] = &[
+    let planted: &[Damage] = &[
         ("linked", |p| to_link(&p.path("kept.json"))),
         ("hard link", |p| {
             fs::hard_link(p.path("kept.json"), p.project.dir.join("second")).unwrap();
