@@ -4,8 +4,8 @@
 
 use crate::Allowance;
 use sandgate_model::{
-    Actor, Ask, AskNo, AttemptEnd, AttemptNo, CallEnd, CallRequest, Caller, Check, Decision, Digest,
-    GateIx, Millis, Payload, Plan, PluginName, Rule, Signal, TaskIx, WorkflowName,
+    Actor, Ask, AskNo, AttemptEnd, AttemptNo, CallEnd, CallRequest, Caller, Check, Decision,
+    Digest, GateIx, Millis, Payload, Plan, PluginName, Rule, Signal, TaskIx, WorkflowName,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

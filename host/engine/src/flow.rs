@@ -229,6 +229,7 @@ impl Run {
         if cancel_sent {
             return;
         }
+        self.asks.withdraw_all(at, self.stopped_by());
         for ix in self.tasks.keys() {
             match self.tasks[ix].phase {
                 Phase::Waiting
@@ -256,11 +257,27 @@ impl Run {
                 | Phase::Lost => {}
             }
         }
+        for ix in self.gates.keys() {
+            if self.gates[ix].restore.is_some() && self.gates[ix].state != GateState::Running {
+                self.gates[ix].restore = None;
+                self.set_gate(ix, at, GateState::Cancelled);
+            }
+        }
         for &gate in &self.schedule.gates_running {
             out.push(Command::CancelGate {
                 gate,
                 attempt: AttemptNo(self.gates[gate].attempt),
             });
+        }
+    }
+
+    /// Why nobody is asked any more, for people.
+    fn stopped_by(&self) -> &'static str {
+        match self.stop {
+            Some(Stop::Cancel { .. }) => "the run was cancelled",
+            Some(Stop::Failure { .. }) => "the run stopped because a task failed",
+            Some(Stop::Timeout) => "the run took longer than it may",
+            None => "the run has ended",
         }
     }
 
@@ -343,6 +360,7 @@ impl Run {
                 self.gates[ix].since = at;
             }
         }
+        self.asks.withdraw_all(at, self.stopped_by());
         self.schedule.gates_ready.clear();
         self.schedule.gates_short.clear();
         self.deadline = None;

@@ -1,6 +1,6 @@
 //! What the engine keeps of a gate. Fails closed: only at least one check, all of them `pass`, is a pass.
 
-use crate::{GateEnd, GateState, budget::Lack};
+use crate::{GateEnd, GateState, Restore, budget::Lack};
 use sandgate_model::{Amount, Check, Millis, Moment, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,15 @@ pub(crate) struct Gate {
     /// What it cost, all its attempts together.
     #[serde(default, skip_serializing_if = "Amount::is_nothing")]
     pub(crate) paid: Amount,
+    /// What a person let it have although the budget did not cover it.
+    #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+    pub(crate) granted: Amount,
+    /// For an attempt that may be taken up where it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restore: Option<Box<Restore>>,
+    /// It stopped in the middle and waits for a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) suspended: bool,
 }
 
 impl Gate {
@@ -40,6 +49,9 @@ impl Gate {
             lack: None,
             over: false,
             paid: Amount::NOTHING,
+            granted: Amount::NOTHING,
+            restore: None,
+            suspended: false,
         }
     }
 

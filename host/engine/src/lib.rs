@@ -35,10 +35,12 @@ pub use command::Command;
 pub use event::{EVENT_FORMAT, Evaluated, Event, GateEnd, Steps, Timer};
 pub use illegal::Illegal;
 pub use run::{PlannerFailure, Run};
-pub use snapshot::{RestoreError, SNAPSHOT_FORMAT, Snapshot};
 pub use signal::{
-    Inbox, InboxEvent, KEPT_FOR, KEPT_MAX, Kept, OpenWait, PastWait, Receipt, SignalRefusal, fits,
+    Inbox, InboxEvent, KEPT_FOR, KEPT_MAX, Kept, OpenWait, PastWait, Receipt, SIGNAL_FIELDS_MAX,
+    SIGNAL_ID_MAX, SIGNAL_NAME_MAX, SIGNAL_VALUE_MAX, SignalRefusal, fits, signal_digest,
+    validate_signal,
 };
+pub use snapshot::{RestoreError, SNAPSHOT_FORMAT, Snapshot};
 pub use start::Start;
 pub use status::{Blocked, GateState, Outcome, Reason, RunState, TaskState};
 pub use summary::{

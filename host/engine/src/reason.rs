@@ -2,10 +2,11 @@
 
 use crate::{
     Blocked, Reason, Run, RunState,
+    ask::Subject,
     budget::{Fit, Lack},
     task::{Phase, Skip},
 };
-use sandgate_model::{Moment, TaskIx, TaskWork};
+use sandgate_model::{About, AskNo, Moment, TaskIx, TaskWork};
 
 /// Dependencies named in a reason. Ten tell a person where to look; a task may have 100,000.
 const NAMED_MAX: usize = 10;
@@ -14,7 +15,7 @@ const NAMED_MAX: usize = 10;
 const NOBODY: &str = "nobody";
 
 /// Whoever operates the project.
-const OPERATOR: &str = "operator";
+pub(crate) const OPERATOR: &str = "operator";
 
 impl Run {
     /// Why a task is neither running nor successful. `None` for one that runs, succeeded, or failed (then the
@@ -34,18 +35,21 @@ impl Run {
                 unblocks: "the host evaluates its `when` or `for_each`".to_owned(),
                 who: NOBODY.to_owned(),
             },
-            Phase::Approval => Blocked {
-                reason: Reason::Approval,
+            Phase::Approval => self.asked(
+                self.asks.open_about(Subject::Task(ix)),
                 since,
-                unblocks: "an approval of this task".to_owned(),
-                who: OPERATOR.to_owned(),
-            },
-            Phase::Held => Blocked {
-                reason: Reason::Approval,
+                "of this task",
+            ),
+            Phase::Held => self.asked(
+                self.asks.open_about(Subject::Result(ix)),
                 since,
-                unblocks: "an approval of this task's result".to_owned(),
-                who: OPERATOR.to_owned(),
-            },
+                "of this task's result",
+            ),
+            Phase::Suspended => {
+                let human = task.human.as_ref();
+                let no = human.and_then(|human| human.restore.as_ref()?.ask);
+                self.asked(no, since, "of what it wants to do")
+            }
             Phase::Signal { until } => self.signal(ix, since, until),
             Phase::Backoff { until } => Blocked {
                 reason: Reason::RetryBackoff { until },
@@ -56,6 +60,8 @@ impl Run {
             Phase::Funds(lack) => self.funds(ix, since, lack),
             Phase::Ready => self.ready(ix, since),
             Phase::Skipped(skip) => self.skipped(ix, since, skip),
+            Phase::Paused => self.held_back(ix, since),
+            Phase::Cancelled if task.cancel().is_some() => self.called_off(ix, since),
             Phase::Cancelled => Blocked {
                 reason: Reason::RunCancelled,
                 since,
@@ -73,13 +79,58 @@ impl Run {
         })
     }
 
-    fn plan_review(&self) -> Blocked {
-        let review = self.plan.as_ref().is_some_and(|plan| plan.review);
-        let unblocks = if review {
-            "an approval of the plan"
-        } else {
-            "`dispatch`"
+    /// What waits for people with this request; `None`: it is not put to them yet.
+    fn asked(&self, no: Option<AskNo>, since: Moment, of: &str) -> Blocked {
+        let entry = no.and_then(|no| Some((no, self.asks.get(no)?)));
+        let Some((no, entry)) = entry else {
+            return Blocked {
+                reason: Reason::Approval,
+                since,
+                unblocks: format!("an approval {of}; people are asked when others are decided"),
+                who: OPERATOR.to_owned(),
+            };
         };
+        if matches!(entry.ask.about, About::Question { .. }) {
+            return Blocked {
+                reason: Reason::Response,
+                since,
+                unblocks: format!("an answer to question {no}"),
+                who: OPERATOR.to_owned(),
+            };
+        }
+        Blocked {
+            reason: Reason::Approval,
+            since,
+            unblocks: format!("approval {no}: an approval {of}"),
+            who: self.deciders(no),
+        }
+    }
+
+    /// Who may decide about a request: the roles that its rules still want, or the operator.
+    fn deciders(&self, no: AskNo) -> String {
+        let slots = self.asks.get(no).map_or(&[][..], |entry| &entry.slots);
+        let open = slots.iter().filter(|slot| !slot.met());
+        let mut roles: Vec<&str> = open
+            .flat_map(|slot| slot.need.roles.iter().map(String::as_str))
+            .collect();
+        roles.sort_unstable();
+        roles.dedup();
+        match roles.as_slice() {
+            [] => OPERATOR.to_owned(),
+            roles => roles.join(", "),
+        }
+    }
+
+    fn plan_review(&self) -> Blocked {
+        if let Some(no) = self.asks.plan.filter(|no| self.asks.is_open(*no)) {
+            return Blocked {
+                reason: Reason::PlanReview,
+                since: self.since,
+                unblocks: format!("approval {no}: an approval of the plan"),
+                who: self.deciders(no),
+            };
+        }
+        let unblocks = "`dispatch`";
         Blocked {
             reason: Reason::PlanReview,
             since: self.since,
@@ -144,6 +195,14 @@ impl Run {
             (Lack::Person, Fit::Never(why)) => (format!("a decision: {why}"), OPERATOR),
             (Lack::Person, _) => ("a decision about the budget".to_owned(), OPERATOR),
         };
+        if let Some(no) = self.asks.open_about(Subject::TaskBudget(ix)) {
+            return Blocked {
+                reason: Reason::Budget,
+                since,
+                unblocks: format!("approval {no}: {unblocks}"),
+                who: self.deciders(no),
+            };
+        }
         Blocked {
             reason: Reason::Budget,
             since,

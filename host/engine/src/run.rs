@@ -2,7 +2,8 @@
 //! what an event does is in `on/`.
 
 use crate::{
-    Allowance, Event, Illegal, Outcome, RunState, Steps,
+    Allowance, Event, Feedback, Illegal, Outcome, Restore, RunState, Steps,
+    ask::Asks,
     budget::{Claims, Ledger},
     command::Command,
     gate::Gate,
@@ -12,8 +13,8 @@ use crate::{
     task::Task,
 };
 use sandgate_model::{
-    Digest, GateIx, Moment, Plan, PlanGate, PlanTask, PluginName, RunId, TaskId, TaskIx,
-    TaskOutput, WorkflowName,
+    Actor, Digest, GateIx, Moment, Plan, PlanGate, PlanTask, PluginName, Rule, RunId, TaskId,
+    TaskIx, TaskOutput, WorkflowName,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +32,10 @@ pub(crate) struct Order {
     pub(crate) planners: Vec<PluginName>,
     #[serde(default, skip_serializing_if = "Allowance::is_open")]
     pub(crate) budget: Allowance,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rules: Vec<Rule>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<Actor>,
 }
 
 /// Why nothing new starts any more.
@@ -77,6 +82,12 @@ pub struct Run {
     pub(crate) charges: BTreeMap<String, u64>,
     /// Reservations, open calls, counts.
     pub(crate) ledger: Ledger,
+    /// Everything that was put to people.
+    pub(crate) asks: Asks,
+    /// What was said of plans that were rejected.
+    pub(crate) feedback: Vec<Feedback>,
+    /// For a planner that may be taken up where it stopped.
+    pub(crate) planner: Option<Box<Restore>>,
     pub(crate) tasks: Table<TaskIx, Task>,
     pub(crate) gates: Table<GateIx, Gate>,
     /// Follows from the plan.
@@ -102,6 +113,8 @@ impl Run {
             steps,
             planners,
             budget,
+            rules,
+            by,
         } = event
         else {
             let why = "the first event of a run is `run-created`";
@@ -116,6 +129,8 @@ impl Run {
             steps: *steps,
             planners: planners.clone(),
             budget: *budget,
+            rules: rules.clone(),
+            by: by.clone(),
         };
         let run = Self {
             id,
@@ -133,6 +148,9 @@ impl Run {
             deadline: None,
             charges: BTreeMap::new(),
             ledger: Ledger::default(),
+            asks: Asks::default(),
+            feedback: Vec::new(),
+            planner: None,
             tasks: Table::default(),
             gates: Table::default(),
             graph: Arc::default(),

@@ -126,7 +126,12 @@ impl Schedule {
             Phase::Funds(Lack::Later) => {
                 self.short.remove(&key);
             }
-            Phase::Approval | Phase::Held | Phase::Lost | Phase::Funds(Lack::Person) => {
+            Phase::Approval
+            | Phase::Held
+            | Phase::Suspended
+            | Phase::Paused
+            | Phase::Lost
+            | Phase::Funds(Lack::Person) => {
                 self.parked.remove(&key.ix);
             }
             Phase::Signal { .. } => {
@@ -165,7 +170,12 @@ impl Schedule {
             Phase::Funds(Lack::Later) => {
                 self.short.insert(key);
             }
-            Phase::Approval | Phase::Held | Phase::Lost | Phase::Funds(Lack::Person) => {
+            Phase::Approval
+            | Phase::Held
+            | Phase::Suspended
+            | Phase::Paused
+            | Phase::Lost
+            | Phase::Funds(Lack::Person) => {
                 self.parked.insert(key.ix);
             }
             Phase::Signal { until } => {

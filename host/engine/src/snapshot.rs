@@ -2,7 +2,8 @@
 //! the same run as replaying the events, which `testkit` checks after every event.
 
 use crate::{
-    Outcome, PlannerFailure, Run, RunState,
+    Feedback, Outcome, PlannerFailure, Restore, Run, RunState,
+    ask::Asks,
     budget::Ledger,
     gate::Gate,
     graph::Graph,
@@ -39,6 +40,12 @@ pub struct Snapshot {
     charges: BTreeMap<String, u64>,
     #[serde(default)]
     ledger: Ledger,
+    #[serde(default, skip_serializing_if = "Asks::is_empty")]
+    asks: Asks,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    feedback: Vec<Feedback>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    planner: Option<Box<Restore>>,
     tasks: Table<TaskIx, Task>,
     gates: Table<GateIx, Gate>,
 }
@@ -80,6 +87,9 @@ impl Run {
             deadline: self.deadline,
             charges: self.charges.clone(),
             ledger: self.ledger.clone(),
+            asks: self.asks.clone(),
+            feedback: self.feedback.clone(),
+            planner: self.planner.clone(),
             tasks: self.tasks.clone(),
             gates: self.gates.clone(),
         }
@@ -114,6 +124,9 @@ impl Run {
             deadline: snapshot.deadline,
             charges: snapshot.charges,
             ledger: snapshot.ledger,
+            asks: snapshot.asks,
+            feedback: snapshot.feedback,
+            planner: snapshot.planner,
             tasks: snapshot.tasks,
             gates: snapshot.gates,
             schedule: Schedule::new(graph.sessions().len()),
@@ -126,6 +139,7 @@ impl Run {
         }
         run.schedule.regate(&run.gates);
         run.claim_all();
+        run.requeue_all();
         run.balanced()?;
         Ok(run)
     }
@@ -165,6 +179,24 @@ fn fits(snapshot: &Snapshot) -> Result<(), RestoreError> {
         return Err(RestoreError::Damaged("its gates are not those of its plan"));
     }
     let all = snapshot.tasks.len();
+    (snapshot.asks)
+        .fits((all, gates, snapshot.order.rules.len()))
+        .map_err(RestoreError::Damaged)?;
+    let restores = (snapshot.tasks.iter())
+        .filter_map(|(_, task)| task.human.as_ref()?.restore.as_ref())
+        .chain(
+            snapshot
+                .gates
+                .iter()
+                .filter_map(|(_, g)| g.restore.as_deref()),
+        )
+        .chain(snapshot.planner.as_deref());
+    let mut asks = restores.filter_map(|restore| restore.ask);
+    if !asks.all(|no| snapshot.asks.knows(no)) {
+        return Err(RestoreError::Damaged(
+            "work waits for a request that it has not got",
+        ));
+    }
     for (ix, task) in snapshot.tasks.iter() {
         let place = match &task.instance {
             Some(instance) => {

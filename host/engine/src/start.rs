@@ -13,6 +13,20 @@ pub enum Start {
         /// Which try.
         attempt: AttemptNo,
     },
+    /// Record `AttemptResumed` with these: the attempt stopped in the middle and goes on where it stopped.
+    AttemptResumed {
+        /// The task.
+        task: TaskIx,
+        /// Which try: the one that stopped.
+        attempt: AttemptNo,
+    },
+    /// Record `GateResumed` with these.
+    GateResumed {
+        /// The gate.
+        gate: GateIx,
+        /// Which try: the one that stopped.
+        attempt: AttemptNo,
+    },
     /// Record `GateStarted` with these.
     Gate {
         /// The gate.
@@ -34,13 +48,25 @@ impl Run {
         match self.state {
             RunState::Running => {
                 let task = self.schedule.heads().next()?;
-                let attempt = AttemptNo(self.tasks[task].attempt + 1);
-                Some(Start::Attempt { task, attempt })
+                let (row, last) = (&self.tasks[task], self.tasks[task].attempt);
+                Some(if row.restores() {
+                    let attempt = AttemptNo(last);
+                    Start::AttemptResumed { task, attempt }
+                } else {
+                    let attempt = AttemptNo(last + 1);
+                    Start::Attempt { task, attempt }
+                })
             }
             RunState::Verifying => {
                 let gate = *self.schedule.gates_ready.first()?;
-                let attempt = AttemptNo(self.gates[gate].attempt + 1);
-                Some(Start::Gate { gate, attempt })
+                let (row, last) = (&self.gates[gate], self.gates[gate].attempt);
+                Some(if row.restore.is_some() {
+                    let attempt = AttemptNo(last);
+                    Start::GateResumed { gate, attempt }
+                } else {
+                    let attempt = AttemptNo(last + 1);
+                    Start::Gate { gate, attempt }
+                })
             }
             _ => None,
         }
@@ -60,12 +86,20 @@ impl Run {
     /// The only way a task changes its phase.
     pub(crate) fn enter(&mut self, ix: TaskIx, at: Moment, phase: Phase) {
         let (key, session) = self.place(ix);
+        let phase = self.heed_pause(ix, phase);
         let task = &mut self.tasks[ix];
+        if matches!(phase, Phase::Failed | Phase::Cancelled | Phase::Lost)
+            && let Some(human) = &mut task.human
+            && task.phase != Phase::Suspended
+        {
+            human.restore = None;
+        }
         let old = std::mem::replace(&mut task.phase, phase);
         task.since = at;
         self.schedule.leave(key, session, old);
         self.schedule.join(key, session, phase);
         self.reclaim(ix, Some(old), phase);
+        self.requeue(ix, at, old, phase);
     }
 
     /// A new task takes its place.

@@ -1,9 +1,12 @@
 //! What the engine keeps of a task. Small on purpose: a run may have 100,000 of them, so what only some tasks
 //! have is boxed, and what the plan says is not repeated. This module must not decide anything.
 
-use crate::{TaskState, budget::Lack};
-use sandgate_model::{Amount, FailureClass, Millis, Moment, Payload, TaskIx, TaskOutput};
+use crate::{Restore, TaskState, budget::Lack};
+use sandgate_model::{
+    Amount, Digest, FailureClass, Millis, Moment, Payload, Signal, TaskIx, TaskOutput,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Most items of one `for_each`. Ten thousand instances fit a person's patience and a summary; more is a mistake
 /// in the expression, or hostile.
@@ -36,8 +39,12 @@ pub(crate) enum Phase {
     Funds(Lack),
     /// It could start now.
     Ready,
+    /// It could, but somebody paused it.
+    Paused,
     /// An attempt runs.
     Running,
+    /// An attempt stopped in the middle and waits for a person.
+    Suspended,
     /// Its instances run.
     Expanded,
     Succeeded,
@@ -67,8 +74,9 @@ impl Phase {
             | Self::Held
             | Self::Signal { .. }
             | Self::Backoff { .. }
+            | Self::Suspended
             | Self::Funds(_) => TaskState::Pending,
-            Self::Evaluating | Self::Ready => TaskState::Ready,
+            Self::Evaluating | Self::Ready | Self::Paused => TaskState::Ready,
             Self::Running | Self::Expanded => TaskState::Running,
             Self::Succeeded => TaskState::Succeeded,
             Self::Failed => TaskState::Failed,
@@ -103,6 +111,12 @@ pub(crate) struct Expansion {
     pub(crate) failed: u32,
     /// The first of those that failed.
     pub(crate) first_failed: Option<TaskIx>,
+    /// Instances that somebody cancelled.
+    #[serde(default)]
+    pub(crate) cancelled: u32,
+    /// The first of those.
+    #[serde(default)]
+    pub(crate) first_cancelled: Option<TaskIx>,
 }
 
 impl Expansion {
@@ -119,6 +133,27 @@ pub(crate) struct Failure {
     /// Because the budget did not cover it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) budget: bool,
+}
+
+/// Somebody wanted this one task to stop for good.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Cancelled {
+    /// Who, for a person.
+    pub(crate) by: String,
+    /// Why; may be empty.
+    pub(crate) reason: String,
+}
+
+/// What a wait for a signal said it waits for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Waited {
+    /// Fields that have to be equal.
+    pub(crate) matches: BTreeMap<String, String>,
+    /// When it said so.
+    pub(crate) since: Moment,
+    /// What ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signal: Option<Signal>,
 }
 
 /// A failure on its way into a task.
@@ -169,6 +204,40 @@ pub(crate) struct Task {
     /// What it cost, all its attempts together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paid: Option<Box<Amount>>,
+    /// What only tasks have that people decide about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) human: Option<Box<Human>>,
+    /// What only tasks have that people steer, or that wait for a signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steer: Option<Box<Steer>>,
+}
+
+/// What only tasks have that people steer, or that wait for a signal.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Steer {
+    /// Somebody paused it, then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paused: Option<Moment>,
+    /// Somebody wants it to stop for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cancel: Option<Cancelled>,
+    /// For a wait that said what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waited: Option<Waited>,
+}
+
+/// What only tasks have that people decide about, or that wait for something from outside.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Human {
+    /// Digest of the record that was approved before it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) approved: Option<Digest>,
+    /// What a person let it have although the budget did not cover it, all its attempts together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) granted: Option<Amount>,
+    /// For an attempt that may be taken up where it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) restore: Option<Restore>,
 }
 
 impl Task {
@@ -187,6 +256,31 @@ impl Task {
             output: None,
             failure: None,
             paid: None,
+            human: None,
+            steer: None,
         }
+    }
+
+    pub(crate) fn paused(&self) -> Option<Moment> {
+        self.steer.as_ref()?.paused
+    }
+
+    pub(crate) fn cancel(&self) -> Option<&Cancelled> {
+        self.steer.as_ref()?.cancel.as_ref()
+    }
+
+    pub(crate) fn waited(&self) -> Option<&Waited> {
+        self.steer.as_ref()?.waited.as_ref()
+    }
+
+    /// Whether its next start goes on where its last attempt stopped.
+    pub(crate) fn restores(&self) -> bool {
+        self.human
+            .as_ref()
+            .is_some_and(|human| human.restore.is_some())
+    }
+
+    pub(crate) fn steer(&mut self) -> &mut Steer {
+        self.steer.get_or_insert_default()
     }
 }

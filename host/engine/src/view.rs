@@ -2,12 +2,13 @@
 
 use crate::{
     GateState, Reason, Run, RunState, TaskState,
+    ask::Subject,
     budget::Lack,
     task::{Phase, Task},
 };
 use sandgate_model::{
-    Amount, AttemptNo, Check, FailureClass, GateId, GateIx, Millis, Moment, Payload, PlanGate,
-    PlanTask, TaskId, TaskIx, TaskOutput, Verdict,
+    About, Amount, AskNo, AttemptNo, Check, FailureClass, GateId, GateIx, Millis, Moment, Payload,
+    PlanGate, PlanTask, TaskId, TaskIx, TaskOutput, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +79,11 @@ pub struct GateView<'a> {
 #[serde(tag = "for", rename_all = "kebab-case")]
 pub enum Wait {
     /// A person has to approve the plan.
-    PlanApproval,
+    PlanApproval {
+        /// The request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<AskNo>,
+    },
     /// Somebody has to ask for dispatch.
     Dispatch,
     /// Somebody has to ask for verification.
@@ -90,10 +95,35 @@ pub enum Wait {
         /// The one that is paused.
         task: TaskId,
     },
-    /// A person has to approve a task.
+    /// A person has to approve a task, or its result.
     Approval {
         /// The task.
         task: TaskId,
+        /// The request; absent while it is not put to people yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<AskNo>,
+    },
+    /// A person has to approve a call in the middle of a piece of work.
+    Call {
+        /// The task that makes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// The gate that makes it. Neither: the planner does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<GateId>,
+        /// The request.
+        ask: AskNo,
+    },
+    /// A person has to answer.
+    Question {
+        /// The task that asks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// The gate that asks. Neither: the planner does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gate: Option<GateId>,
+        /// The request.
+        ask: AskNo,
     },
     /// A person has to decide about a lost task.
     Decision {
@@ -114,11 +144,17 @@ pub enum Wait {
     Budget {
         /// The task.
         task: TaskId,
+        /// The request; absent while it is not put to people yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<AskNo>,
     },
     /// The budget does not cover a gate, and a person has to decide.
     GateBudget {
         /// The gate.
         gate: GateId,
+        /// The request; absent while it is not put to people yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<AskNo>,
     },
     /// A failed task is tried again later. Happens by itself.
     Retry {
@@ -174,9 +210,12 @@ impl Run {
     /// being evaluated, no draft waits for planning. An idle run has ended or waits for one of [`Run::waits`].
     #[must_use]
     pub fn idle(&self) -> bool {
-        !matches!(self.state, RunState::Draft | RunState::Planning)
+        let planning = self.state == RunState::Planning && !self.planner_suspended();
+        self.state != RunState::Draft
+            && !planning
             && self.running_count() == 0
             && self.schedule.evaluating.is_empty()
+            && self.asks.asking.is_empty()
             && self.next_start().is_none()
     }
 
@@ -192,8 +231,14 @@ impl Run {
             waits.push(Wait::Resume);
         }
         match self.state {
-            RunState::PlanReview if self.plan.as_ref().is_some_and(|plan| plan.review) => {
-                waits.push(Wait::PlanApproval);
+            RunState::PlanReview if !self.plan_approved() => {
+                waits.push(Wait::PlanApproval {
+                    ask: self.asks.plan,
+                });
+            }
+            RunState::Planning => {
+                let ask = self.planner.as_ref().and_then(|restore| restore.ask);
+                waits.extend(ask.and_then(|no| self.stopped_for(no, None, None)));
             }
             RunState::PlanReview => waits.push(Wait::Dispatch),
             RunState::Running if self.all_ended() => waits.push(Wait::Verify),
@@ -206,7 +251,13 @@ impl Run {
                 .filter(|(_, g)| g.lack == Some(Lack::Person));
             waits.extend(asked.filter_map(|(ix, _)| {
                 let gate = self.planned_gate(ix)?.id.clone();
-                Some(Wait::GateBudget { gate })
+                let ask = self.asks.open_about(Subject::GateBudget(ix));
+                Some(Wait::GateBudget { gate, ask })
+            }));
+            let suspended = self.gates.iter().filter(|(_, gate)| gate.suspended);
+            waits.extend(suspended.filter_map(|(ix, gate)| {
+                let no = gate.restore.as_ref()?.ask?;
+                self.stopped_for(no, None, Some(self.planned_gate(ix)?.id.clone()))
             }));
         }
         waits.extend(
@@ -221,12 +272,27 @@ impl Run {
     fn task_wait(&self, ix: TaskIx) -> Option<Wait> {
         let task = self.task_id(ix)?;
         Some(match self.tasks[ix].phase {
-            Phase::Approval | Phase::Held => Wait::Approval { task },
+            Phase::Approval => {
+                let ask = self.asks.open_about(Subject::Task(ix));
+                Wait::Approval { task, ask }
+            }
+            Phase::Held => {
+                let ask = self.asks.open_about(Subject::Result(ix));
+                Wait::Approval { task, ask }
+            }
+            Phase::Suspended => {
+                let human = self.tasks[ix].human.as_ref();
+                let no = human.and_then(|human| human.restore.as_ref()?.ask)?;
+                return self.stopped_for(no, Some(task), None);
+            }
             Phase::Lost => Wait::Decision { task },
             Phase::Paused => Wait::ResumeTask {
                 task: self.task_id(self.pauser(ix)?)?,
             },
-            Phase::Funds(Lack::Person) => Wait::Budget { task },
+            Phase::Funds(Lack::Person) => {
+                let ask = self.asks.open_about(Subject::TaskBudget(ix));
+                Wait::Budget { task, ask }
+            }
             Phase::Backoff { until } => Wait::Retry { task, until },
             Phase::Signal { until } => match self.blocked(ix)?.reason {
                 Reason::Signal { signal } => Wait::Signal {
@@ -237,6 +303,23 @@ impl Run {
                 _ => return None,
             },
             _ => return None,
+        })
+    }
+
+    /// What a piece of work waits for that stopped in the middle.
+    fn stopped_for(&self, no: AskNo, task: Option<TaskId>, gate: Option<GateId>) -> Option<Wait> {
+        let entry = self.asks.get(no).filter(|_| self.asks.is_open(no))?;
+        Some(match entry.ask.about {
+            About::Question { .. } => Wait::Question {
+                task,
+                gate,
+                ask: no,
+            },
+            _ => Wait::Call {
+                task,
+                gate,
+                ask: no,
+            },
         })
     }
 

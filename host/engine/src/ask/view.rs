@@ -86,7 +86,8 @@ pub struct AskView<'a> {
     pub needs: Vec<Need>,
     /// What was said so far, in order.
     pub votes: &'a [Vote],
-    /// The vote that decided it; absent while it is open, and when a rule's timeout or a withdrawal ended it.
+    /// The vote that decided it, or the host's own where a rule or a default says so; absent while it is open, and when
+    /// it expired or was withdrawn.
     pub decided: Option<&'a Vote>,
     /// When it was decided, expired or withdrawn.
     pub ended: Option<Moment>,

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 pub(crate) struct Open {
     pub(crate) kind: NeedKind,
     pub(crate) reserve: Amount,
+    /// Somebody agreed to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) consent: bool,
 }
 
 /// See the module.
@@ -29,6 +32,9 @@ pub(crate) struct Account {
     pub(crate) pending: Amount,
     /// It was refused something because its reservation did not cover it.
     pub(crate) over: bool,
+    /// A call that somebody agreed to has ended, and its answer is not recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unsaved: bool,
 }
 
 impl Account {
@@ -39,6 +45,11 @@ impl Account {
             held: cap.within(limit),
             ..Self::default()
         }
+    }
+
+    /// Whether something that was approved for one time could happen a second time, should its caller stop now.
+    pub(crate) fn risky(&self) -> bool {
+        self.unsaved || self.open.values().any(|open| open.consent)
     }
 
     /// What it may still reserve.

@@ -56,6 +56,14 @@ impl Allowance {
         }
     }
 
+    /// This much more, wherever it is bounded.
+    pub(crate) fn plus(self, amount: Amount) -> Self {
+        Self {
+            micros: self.micros.map(|most| most.saturating_add(amount.micros)),
+            tokens: self.tokens.map(|most| most.saturating_add(amount.tokens)),
+        }
+    }
+
     /// Nothing, wherever this is bounded.
     pub(crate) fn nothing(self) -> Self {
         Self {

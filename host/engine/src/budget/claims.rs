@@ -15,6 +15,8 @@ pub(crate) struct Claims {
     pub(crate) readers: u32,
     /// What the others may still cost by their own budgets. Wide enough for the sum over all tasks of a run.
     pub(crate) promised: u128,
+    /// Tasks and gates of the plan that spend, however far they are.
+    pub(crate) planned: u32,
 }
 
 /// What one task will want.
@@ -57,6 +59,8 @@ impl Phase {
                 | Self::Signal { .. }
                 | Self::Backoff { .. }
                 | Self::Ready
+                | Self::Paused
+                | Self::Suspended
                 | Self::Funds(_)
         )
     }
@@ -82,6 +86,11 @@ impl Run {
             return;
         }
         let mut claims = Claims::default();
+        if let Some(plan) = &self.plan {
+            let tasks = plan.tasks.iter().filter(|task| spends(task)).count();
+            let gates = plan.gates.iter().filter(|gate| gate.grants.spends());
+            claims.planned = u32::try_from(tasks + gates.count()).unwrap_or(u32::MAX);
+        }
         for ix in self.tasks.keys() {
             if let (true, Some(claim)) = (self.tasks[ix].phase.to_come(), self.claim(ix)) {
                 claims.add(claim);
@@ -109,16 +118,25 @@ impl Run {
     pub(crate) fn claim(&self, ix: TaskIx) -> Option<Claim> {
         let planned = self.planned(ix)?;
         spends(planned).then(|| Claim {
-            own: planned
-                .budget
-                .map(|budget| self.part(ix, budget).saturating_sub(self.paid(ix))),
+            own: self.own(ix).map(|own| own.saturating_sub(self.paid(ix))),
             reads: !planned.grants.model.is_empty(),
         })
     }
 
+    /// What a task may cost by its own budget, or by what a person let it have, whichever is more.
+    fn own(&self, ix: TaskIx) -> Option<u64> {
+        let human = self.tasks[ix].human.as_ref();
+        let granted = human
+            .and_then(|human| human.granted)
+            .map(|g| g.micros)
+            .filter(|micros| *micros > 0);
+        let written = self.planned(ix)?.budget.map(|budget| self.part(ix, budget));
+        written.max(granted)
+    }
+
     /// A task's part of its written budget: all of it, or for an instance an even part. What does not divide goes to
     /// the first ones, a millionth each.
-    fn part(&self, ix: TaskIx, budget: u64) -> u64 {
+    pub(crate) fn part(&self, ix: TaskIx, budget: u64) -> u64 {
         let Some(instance) = &self.tasks[ix].instance else {
             return budget;
         };
@@ -130,7 +148,7 @@ impl Run {
     }
 
     /// Money that all attempts of a task have cost so far.
-    fn paid(&self, ix: TaskIx) -> u64 {
+    pub(crate) fn paid(&self, ix: TaskIx) -> u64 {
         self.tasks[ix].paid.as_ref().map_or(0, |paid| paid.micros)
     }
 }

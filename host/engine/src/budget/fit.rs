@@ -2,7 +2,7 @@
 
 use super::say::money;
 use crate::{Allowance, GateState, Run};
-use sandgate_model::{GateIx, TaskIx};
+use sandgate_model::{Amount, GateIx, TaskIx};
 
 /// The answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,9 +84,27 @@ type Part = Result<Option<u64>, Lacks>;
 impl Run {
     /// Whether a task can reserve. O(1).
     pub(crate) fn fit(&self, ix: TaskIx) -> Fit {
-        let (Some(claims), Some(claim)) = (&self.claims, self.claim(ix)) else {
+        let Some((micros, tokens)) = self.parts(ix) else {
             return Fit::Free;
         };
+        let fit = self.together(micros, tokens, || format!("task `{}`", self.name(ix)));
+        self.or_nothing(fit, self.tasks[ix].restores())
+    }
+
+    /// Work that goes on where it stopped may do so without money: what costs something is then refused by itself.
+    fn or_nothing(&self, fit: Fit, resumes: bool) -> Fit {
+        match fit {
+            Fit::Never(_) if resumes => Fit::Now(Allowance {
+                micros: Some(0),
+                tokens: self.limit().tokens.map(|_| 0),
+            }),
+            fit => fit,
+        }
+    }
+
+    /// What a task would reserve of each; `None`: it does not spend.
+    fn parts(&self, ix: TaskIx) -> Option<(Part, Part)> {
+        let (claims, claim) = (self.claims.as_ref()?, self.claim(ix)?);
         let micros = match (claim.own, self.money()) {
             (Some(0), _) => Err(Lacks::Own),
             (own, None) => Ok(own),
@@ -104,6 +122,7 @@ impl Run {
         let tokens = match self.tokens() {
             None => Ok(None),
             Some(_) if !claim.reads => Ok(Some(0)),
+            Some(purse) if self.tokens_granted(ix) > 0 => purse.whole(self.tokens_granted(ix)),
             Some(purse) => {
                 let most = self.planned(ix).and_then(|task| task.limits.tokens);
                 purse
@@ -111,15 +130,75 @@ impl Run {
                     .map(|share| Some(share?.min(most.unwrap_or(u64::MAX))))
             }
         };
-        self.together(micros, tokens, || format!("task `{}`", self.name(ix)))
+        Some((micros, tokens))
+    }
+
+    fn tokens_granted(&self, ix: TaskIx) -> u64 {
+        let human = self.tasks[ix].human.as_ref();
+        human
+            .and_then(|human| human.granted)
+            .map_or(0, |granted| granted.tokens)
+    }
+
+    /// What a task lacks to start, of what it would reserve: nothing when it could.
+    pub(crate) fn lacks(&self, ix: TaskIx) -> Amount {
+        let own = self.planned(ix).and_then(|task| task.budget);
+        let own = own.map_or(0, |budget| self.part(ix, budget));
+        self.parts(ix)
+            .map_or(Amount::NOTHING, |(micros, tokens)| Amount {
+                micros: self.lack(micros, own),
+                tokens: self.lack(tokens, own),
+            })
+    }
+
+    /// The same for a gate.
+    pub(crate) fn lacks_of_gate(&self, ix: GateIx) -> Amount {
+        self.gate_parts(ix)
+            .map_or(Amount::NOTHING, |(micros, tokens)| Amount {
+                micros: self.lack(micros, 0),
+                tokens: self.lack(tokens, 0),
+            })
+    }
+
+    /// What has no budget of its own lacks an even share of what the run was given for all who spend.
+    fn lack(&self, part: Part, own: u64) -> u64 {
+        let Err(lacks) = part else {
+            return 0;
+        };
+        match lacks {
+            Lacks::Later => 0,
+            Lacks::Own => own,
+            Lacks::Whole(purse, own) => own.saturating_sub(purse.left()),
+            Lacks::Share(purse) => {
+                let granted = match purse.unit {
+                    Unit::Money => self.ledger.granted.micros,
+                    Unit::Tokens => self.ledger.granted.tokens,
+                };
+                let all = self
+                    .claims
+                    .as_ref()
+                    .map_or(1, |claims| claims.planned.max(1));
+                (purse.limit.saturating_sub(granted) / u64::from(all)).max(1)
+            }
+        }
     }
 
     /// Whether a gate can reserve. O(gates), of which there are few.
     pub(crate) fn fit_gate(&self, ix: GateIx) -> Fit {
+        let Some((micros, tokens)) = self.gate_parts(ix) else {
+            return Fit::Free;
+        };
+        let fit = self.together(micros, tokens, || format!("gate `{}`", self.gate_name(ix)));
+        self.or_nothing(fit, self.gates[ix].restore.is_some())
+    }
+
+    /// What a gate would reserve of each; `None`: it does not spend, or nothing is bounded.
+    fn gate_parts(&self, ix: GateIx) -> Option<(Part, Part)> {
         let spends = |ix| self.planned_gate(ix).is_some_and(|g| g.grants.spends());
         if self.limit().is_open() || !spends(ix) {
-            return Fit::Free;
+            return None;
         }
+        let granted = self.gates[ix].granted;
         let reads = |ix| {
             let gate = self.planned_gate(ix);
             gate.is_some_and(|g| !g.grants.model.is_empty())
@@ -129,15 +208,17 @@ impl Run {
             let all = self.gates.iter().filter(|(_, g)| to_come(g.state));
             all.filter(|(ix, _)| what(*ix)).count().max(1) as u64
         };
-        let micros = self
-            .money()
-            .map_or(Ok(None), |purse| purse.share(purse.free() / among(&spends)));
+        let micros = self.money().map_or(Ok(None), |purse| match granted.micros {
+            0 => purse.share(purse.free() / among(&spends)),
+            granted => purse.whole(granted),
+        });
         let tokens = match self.tokens() {
             None => Ok(None),
             Some(_) if !reads(ix) => Ok(Some(0)),
+            Some(purse) if granted.tokens > 0 => purse.whole(granted.tokens),
             Some(purse) => purse.share(purse.free() / among(&reads)),
         };
-        self.together(micros, tokens, || format!("gate `{}`", self.gate_name(ix)))
+        Some((micros, tokens))
     }
 
     fn money(&self) -> Option<Purse> {

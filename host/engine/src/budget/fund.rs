@@ -5,6 +5,7 @@
 use super::{Account, Fit};
 use crate::{
     Allowance, Command, GateEnd, GateState, Run, RunState,
+    ask::Subject,
     task::{Cause, Phase},
 };
 use sandgate_model::{Amount, Caller, FailureClass, GateIx, Moment, OverBudget, TaskIx};
@@ -118,21 +119,57 @@ impl Run {
     fn refuse_gate(&mut self, ix: GateIx, at: Moment, message: String) {
         match self.over_budget() {
             OverBudget::Ask => self.lack_gate(ix, Lack::Person),
-            OverBudget::Refuse => {
-                self.gates[ix].answer(&GateEnd::Inconclusive { message });
-                self.gates[ix].over = true;
-                let state = self.gates[ix].state;
-                self.set_gate(ix, at, state);
-            }
+            OverBudget::Refuse => self.refuse_gate_for_good(ix, at, message),
         }
+    }
+
+    /// A gate that cannot be paid for has no answer.
+    pub(crate) fn refuse_gate_for_good(&mut self, ix: GateIx, at: Moment, message: String) {
+        self.gates[ix].answer(&GateEnd::Inconclusive { message });
+        self.gates[ix].over = true;
+        let state = self.gates[ix].state;
+        self.set_gate(ix, at, state);
+    }
+
+    /// A person let the run have this much more, for this task.
+    pub(crate) fn grant(&mut self, ix: TaskIx, lacks: Amount, at: Moment) {
+        let before = self.claim(ix);
+        let own = before.and_then(|claim| claim.own).unwrap_or(0);
+        let paid = self.paid(ix);
+        let human = self.tasks[ix].human.get_or_insert_default();
+        let granted = human.granted.get_or_insert_default();
+        if lacks.micros > 0 && own == 0 {
+            granted.micros = paid.saturating_add(lacks.micros);
+        }
+        granted.tokens = granted.tokens.max(lacks.tokens);
+        let after = self.claim(ix);
+        if let (Some(claims), Some(before), Some(after)) = (&mut self.claims, before, after) {
+            claims.remove(before);
+            claims.add(after);
+        }
+        self.ledger.granted = self.ledger.granted.plus(lacks);
+        self.enter(ix, at, Phase::Ready);
+    }
+
+    /// The same for a gate.
+    pub(crate) fn grant_gate(&mut self, ix: GateIx, lacks: Amount, at: Moment) {
+        let gate = &mut self.gates[ix];
+        gate.granted = gate.granted.plus(lacks);
+        self.ledger.granted = self.ledger.granted.plus(lacks);
+        self.set_gate(ix, at, GateState::Ready);
     }
 
     /// A gate that is ready as far as the tiers are concerned waits all the same.
     fn lack_gate(&mut self, ix: GateIx, lack: Lack) {
         self.schedule.gates_ready.remove(&ix);
         self.schedule.gates_short.remove(&ix);
-        if lack == Lack::Later {
-            self.schedule.gates_short.insert(ix);
+        match lack {
+            Lack::Later => {
+                self.schedule.gates_short.insert(ix);
+            }
+            Lack::Person => {
+                self.asks.queue.insert(Subject::GateBudget(ix));
+            }
         }
         self.gates[ix].lack = Some(lack);
     }

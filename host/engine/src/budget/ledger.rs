@@ -36,6 +36,9 @@ pub(crate) struct Ledger {
     pub(crate) tasks: BTreeMap<TaskIx, Account>,
     /// The same for gates.
     pub(crate) gates: BTreeMap<GateIx, Account>,
+    /// What people let the run have beyond its limit.
+    #[serde(default, skip_serializing_if = "Amount::is_nothing")]
+    pub(crate) granted: Amount,
     /// All calls by kind.
     pub(crate) calls: BTreeMap<NeedKind, CallCounts>,
 }
@@ -77,7 +80,8 @@ impl Ledger {
 }
 
 impl Run {
-    /// What the run may cost: the smaller of what the project reserved for it and what its plan says.
+    /// What the run may cost: the smaller of what the project reserved for it and what its plan says, and what people
+    /// let it have beyond that.
     #[must_use]
     pub fn limit(&self) -> Allowance {
         let planned = self.plan.as_ref().and_then(|plan| plan.budget);
@@ -85,7 +89,7 @@ impl Run {
             micros: Some(budget.limit),
             tokens: budget.tokens,
         });
-        planned.min(self.order.budget)
+        planned.min(self.order.budget).plus(self.ledger.granted)
     }
 
     /// What the run has spent. Never goes back, not even by a retry.
@@ -186,6 +190,13 @@ impl Run {
                 tokens: 0,
             };
             self.book(by, &charge.what, cost);
+        }
+        let last = self.ledger.account(by).map_or(0, |account| account.last);
+        if let Some(restore) = self.restore_mut(by) {
+            restore.calls = restore.calls.max(last);
+        }
+        if by == Caller::Planner {
+            self.ledger.planner.unsaved = false;
         }
         let closed = match by {
             // The numbers of its calls go on.

@@ -5,6 +5,7 @@ use crate::{
     backoff::backoff,
     budget::Fit,
     illegal::{Handled, Why},
+    on::suspend::Return,
     task::{Cause, Phase},
 };
 use sandgate_model::{
@@ -19,20 +20,30 @@ impl Run {
         attempt: AttemptNo,
         out: &mut Vec<Command>,
     ) -> Handled {
-        let cap = self.may_start(ix, attempt)?;
+        let cap = self.may_start(ix, attempt, false)?;
+        let recorded = self.planned(ix).is_some_and(|task| task.grants.may_wait());
         let task = &mut self.tasks[ix];
         task.attempt = attempt.0;
         task.started = Some(at);
         task.took = None;
         task.failure = None;
         self.enter(ix, at, Phase::Running);
-        self.reserve(Caller::Task { task: ix, attempt }, cap);
+        let by = Caller::Task { task: ix, attempt };
+        self.reserve(by, cap);
+        if recorded {
+            self.record(by);
+        }
         out.push(Command::RunAttempt { task: ix, attempt });
         Ok(())
     }
 
     /// What it reserves, if it may start and has to.
-    fn may_start(&self, ix: TaskIx, attempt: AttemptNo) -> Result<Option<Allowance>, Why> {
+    pub(crate) fn may_start(
+        &self,
+        ix: TaskIx,
+        attempt: AttemptNo,
+        resumes: bool,
+    ) -> Result<Option<Allowance>, Why> {
         if self.state != RunState::Running {
             return Err("tasks start only while the run is running".into());
         }
@@ -50,14 +61,8 @@ impl Run {
             let state = task.phase.state().as_str();
             return Err(format!("task `{}` is {state}, not ready", self.name(ix)).into());
         }
-        if attempt.0 != task.attempt.saturating_add(1) {
-            let (name, next) = (self.name(ix), task.attempt + 1);
-            return Err(format!(
-                "the next attempt of task `{name}` is {next}, not {}",
-                attempt.0
-            )
-            .into());
-        }
+        let name = || format!("task `{}`", self.name(ix));
+        Self::is_next(attempt, task.attempt, (task.restores(), resumes), &name)?;
         if let Some(holder) = self.schedule.holder(self.graph.session(task.plan)) {
             return Err(format!(
                 "task `{}` runs in the session of task `{}`",
@@ -103,14 +108,21 @@ impl Run {
             .into());
         }
 
-        self.tasks[ix].took = Some(took);
+        // Parts of it before it was suspended count, too.
+        let before = self.tasks[ix].took.unwrap_or(Millis(0));
+        self.tasks[ix].took = Some(Millis(before.0.saturating_add(took.0)));
+        let by = Caller::Task { task: ix, attempt };
+        let back = self.return_of(by);
         let charges = match end {
             AttemptEnd::Output(output) => &output.charges[..],
             _ => &[],
         };
-        let over = self.close_account(Caller::Task { task: ix, attempt }, charges);
+        let over = self.close_account(by, charges);
+        if !matches!(end, AttemptEnd::Interrupted) {
+            self.drop_record(by);
+        }
         match end {
-            AttemptEnd::Interrupted => self.interrupted(ix, at, out),
+            AttemptEnd::Interrupted => self.interrupted(ix, at, back, out),
             // Stopping wins against every end: the result is not used. Only an end that nobody knows stays one.
             _ if self.stop.is_some() => self.close(ix, at, Phase::Cancelled),
             _ if self.tasks[ix].cancel().is_some() => self.cancelled_for_good(ix, at, out),
@@ -192,10 +204,18 @@ impl Run {
     }
 
     /// The end of an attempt is unknown. It runs again when that can do no harm; otherwise a person decides.
-    pub(crate) fn interrupted(&mut self, ix: TaskIx, at: Moment, out: &mut Vec<Command>) {
-        let harmless = self
-            .planned(ix)
-            .is_some_and(|task| task.repeatable || !task.grants.outside_effect());
+    pub(crate) fn interrupted(
+        &mut self,
+        ix: TaskIx,
+        at: Moment,
+        back: Return,
+        out: &mut Vec<Command>,
+    ) {
+        // Not even what may be repeated: what was approved was approved for one time.
+        let harmless = back != Return::Unknown
+            && self
+                .planned(ix)
+                .is_some_and(|task| task.repeatable || !task.grants.outside_effect());
         match (harmless, &self.stop) {
             (true, None) if self.tasks[ix].cancel().is_some() => {
                 self.cancelled_for_good(ix, at, out);

@@ -8,14 +8,23 @@ use crate::{
     on::{attempt::no_task, gate::no_gate},
     task::Phase,
 };
-use sandgate_model::{Amount, CallEnd, CallRequest, Caller};
+use sandgate_model::{Amount, CallEnd, CallRequest, Caller, Digest};
 
 impl Run {
     /// The number of a caller's next call, from 1; `None` when it does not run.
     #[must_use]
     pub fn next_call(&self, by: Caller) -> Option<u32> {
         self.runs(by).ok()?;
-        Some(self.ledger.account(by).map_or(1, |account| account.next()))
+        Some(self.number(by))
+    }
+
+    /// The same for a caller that runs. The numbers of one that was suspended go on.
+    fn number(&self, by: Caller) -> u32 {
+        let before = self.restore_of(by).map_or(0, |restore| restore.calls);
+        match self.ledger.account(by) {
+            Some(account) => account.next().max(before.saturating_add(1)),
+            None => before.saturating_add(1),
+        }
     }
 
     pub(crate) fn on_call_started(
@@ -28,10 +37,11 @@ impl Run {
         if self.stop.is_some() {
             return Err("the run is stopping, nothing new starts".into());
         }
-        let next = self.ledger.account(by).map_or(1, |account| account.next());
+        let next = self.number(by);
         if call != next {
             return Err(format!("the next call of {} is {next}, not {call}", self.who(by)).into());
         }
+        self.consented(by, request)?;
         let left = self.left(by);
         if !left.covers(request.reserve) {
             return Err(self.over(by, left, request.reserve).into());
@@ -40,15 +50,33 @@ impl Run {
         let open = Open {
             kind: request.kind,
             reserve: request.reserve,
+            consent: request.consent.is_some(),
         };
+        if let Some(consent) = request.consent {
+            self.asks.consume(consent.ask);
+            if let Some(restore) = self.restore_mut(by)
+                && restore.ask == Some(consent.ask)
+            {
+                restore.ask = None;
+            }
+        }
         self.open_account(by).begin(call, open);
         let counts = self.ledger.count(request.kind);
         counts.started = counts.started.saturating_add(1);
         Ok(())
     }
 
-    pub(crate) fn on_call_ended(&mut self, by: Caller, call: u32, end: &CallEnd) -> Handled {
+    pub(crate) fn on_call_ended(
+        &mut self,
+        by: Caller,
+        call: u32,
+        end: &CallEnd,
+        tape: Option<Digest>,
+    ) -> Handled {
         self.runs(by)?;
+        if tape.is_some() && self.restore_of(by).is_none() && by != Caller::Planner {
+            return Err(format!("{} is not recorded", self.who(by)).into());
+        }
         let account = self.ledger.account(by);
         let Some(open) = account.and_then(|account| account.open.get(&call)).copied() else {
             return Err(format!(
@@ -81,6 +109,12 @@ impl Run {
             *count = count.saturating_add(1);
             cost
         });
+        match tape {
+            Some(tape) => self.record(by).tape.push(tape),
+            // Should it stop now, it would do again what was approved for one time.
+            None if open.consent => self.open_account(by).unsaved = true,
+            None => {}
+        }
         Ok(())
     }
 
@@ -98,7 +132,8 @@ impl Run {
     pub(crate) fn runs(&self, by: Caller) -> Handled {
         match by {
             Caller::Planner => {
-                if self.state != RunState::Planning || self.asked_planner().is_none() {
+                let asked = self.asked_planner().is_some() && !self.planner_suspended();
+                if self.state != RunState::Planning || !asked {
                     return Err("no planner runs".into());
                 }
             }
@@ -119,7 +154,7 @@ impl Run {
     }
 
     /// A caller's name for people.
-    fn who(&self, by: Caller) -> String {
+    pub(crate) fn who(&self, by: Caller) -> String {
         match by {
             Caller::Planner => "the planner".to_owned(),
             Caller::Task { task, attempt } => {

@@ -41,6 +41,7 @@ impl Run {
         }
         if self.state == RunState::Planning {
             let _over = self.close_account(Caller::Planner, &[]);
+            self.drop_record(Caller::Planner);
             out.push(Command::AbandonPlan);
         }
         let stop = Stop::Cancel {

@@ -21,6 +21,11 @@ impl Run {
         if let (Evaluated::Failed { message }, Phase::Signal { .. }) = (evaluated, task.phase) {
             return self.on_wait_failed(at, ix, message, out);
         }
+        if let (Evaluated::Failed { message }, Phase::Approval | Phase::Held | Phase::Funds(_)) =
+            (evaluated, task.phase)
+        {
+            return self.on_ask_failed(at, ix, message, out);
+        }
         if task.phase != Phase::Evaluating {
             let state = task.phase.state().as_str();
             return Err(format!(

@@ -2,9 +2,12 @@
 //! answer, makes a gate run twice.
 
 use crate::{
-    Command, GateEnd, GateState, Outcome, Run, RunState,
-    budget::Fit,
+    Allowance, Command, GateEnd, GateState, Outcome, Run, RunState,
+    ask::Subject,
+    budget::{Fit, Lack},
+    gate::Gate,
     illegal::{Handled, Why},
+    on::suspend::Return,
 };
 use sandgate_model::{AttemptNo, Caller, GateIx, Millis, Moment};
 
@@ -17,6 +20,9 @@ impl Run {
             }
             RunState::Running => {}
             RunState::Failed if self.plan.is_none() => return Err("it has no plan".into()),
+            RunState::Failed if !self.plan_approved() => {
+                return Err("its plan was never approved".into());
+            }
             RunState::Failed if !self.all_good() => {
                 return Err("not all of its tasks succeeded; retry those first".into());
             }
@@ -42,6 +48,29 @@ impl Run {
         attempt: AttemptNo,
         out: &mut Vec<Command>,
     ) -> Handled {
+        let cap = self.may_start_gate(ix, attempt, false)?;
+        self.gates[ix].attempt = attempt.0;
+        self.gates[ix].took = None;
+        let by = Caller::Gate { gate: ix, attempt };
+        self.reserve(by, cap);
+        if self
+            .planned_gate(ix)
+            .is_some_and(|gate| gate.grants.may_wait())
+        {
+            self.record(by);
+        }
+        self.set_gate(ix, at, GateState::Running);
+        out.push(Command::RunGate { gate: ix, attempt });
+        Ok(())
+    }
+
+    /// What it reserves, if it may start and has to.
+    pub(crate) fn may_start_gate(
+        &self,
+        ix: GateIx,
+        attempt: AttemptNo,
+        resumes: bool,
+    ) -> Result<Option<Allowance>, Why> {
         if self.state != RunState::Verifying {
             return Err("gates start only while the run is verifying".into());
         }
@@ -60,30 +89,24 @@ impl Run {
             )
             .into());
         }
-        if attempt.0 != gate.attempt.saturating_add(1) {
-            let (name, next) = (self.gate_name(ix), gate.attempt + 1);
-            return Err(format!(
-                "the next attempt of gate `{name}` is {next}, not {}",
-                attempt.0
-            )
-            .into());
-        }
+        let name = || format!("gate `{}`", self.gate_name(ix));
+        Self::is_next(
+            attempt,
+            gate.attempt,
+            (gate.restore.is_some(), resumes),
+            &name,
+        )?;
         if !self.slot_free() {
             return Err("every slot is taken".into());
         }
-        let cap = match self.fit_gate(ix) {
-            Fit::Free => None,
-            Fit::Now(cap) => Some(cap),
+        match self.fit_gate(ix) {
+            Fit::Free => Ok(None),
+            Fit::Now(cap) => Ok(Some(cap)),
             Fit::Later | Fit::Never(_) => {
                 let name = self.gate_name(ix);
-                return Err(format!("the budget does not cover gate `{name}` now").into());
+                Err(format!("the budget does not cover gate `{name}` now").into())
             }
-        };
-        self.gates[ix].attempt = attempt.0;
-        self.reserve(Caller::Gate { gate: ix, attempt }, cap);
-        self.set_gate(ix, at, GateState::Running);
-        out.push(Command::RunGate { gate: ix, attempt });
-        Ok(())
+        }
     }
 
     pub(crate) fn on_gate_ended(
@@ -113,10 +136,16 @@ impl Run {
         }
 
         // A gate reports no charges, and its answer stands however much it wanted to spend.
-        let _over = self.close_account(Caller::Gate { gate: ix, attempt }, &[]);
-        self.gates[ix].took = Some(took);
+        let by = Caller::Gate { gate: ix, attempt };
+        let back = self.return_of(by);
+        let _over = self.close_account(by, &[]);
+        let before = self.gates[ix].took.unwrap_or(Millis(0));
+        self.gates[ix].took = Some(Millis(before.0.saturating_add(took.0)));
+        if *end != GateEnd::Interrupted {
+            self.drop_record(by);
+        }
         match end {
-            GateEnd::Interrupted => self.gate_interrupted(ix, at),
+            GateEnd::Interrupted => self.gate_interrupted(ix, at, back),
             _ if self.stop.is_some() => self.set_gate(ix, at, GateState::Cancelled),
             _ => {
                 self.gates[ix].answer(end);
@@ -139,7 +168,8 @@ impl Run {
     /// Opens the next tier when the last one has passed, and ends the run when there is no next or it has not.
     pub(crate) fn settle_gates(&mut self, at: Moment, out: &mut Vec<Command>) {
         let open = !self.schedule.gates_running.is_empty() || !self.schedule.gates_ready.is_empty();
-        if open || self.gates.iter().any(|(_, gate)| gate.lack.is_some()) {
+        let waits = |gate: &Gate| gate.lack.is_some() || gate.suspended;
+        if open || self.gates.iter().any(|(_, gate)| waits(gate)) {
             return;
         }
         if self
@@ -167,10 +197,21 @@ impl Run {
         }
     }
 
-    /// Gates have no effects: one whose end is unknown runs again.
-    pub(crate) fn gate_interrupted(&mut self, ix: GateIx, at: Moment) {
+    /// Gates have no effects: one whose end is unknown runs again, or goes on where it stopped. Only what was approved
+    /// for one time is not done twice, so that such a gate has no answer.
+    pub(crate) fn gate_interrupted(&mut self, ix: GateIx, at: Moment, back: Return) {
+        let attempt = AttemptNo(self.gates[ix].attempt);
+        let by = Caller::Gate { gate: ix, attempt };
         let state = if self.stop.is_some() {
+            self.drop_record(by);
             GateState::Cancelled
+        } else if back == Return::Unknown {
+            self.drop_record(by);
+            let message = "the host stopped while a call that was approved for one time was under way, and nobody \
+                           knows whether it happened: it is not done again"
+                .to_owned();
+            self.gates[ix].answer(&GateEnd::Inconclusive { message });
+            self.gates[ix].state
         } else {
             GateState::Ready
         };
@@ -182,7 +223,12 @@ impl Run {
         self.schedule.gates_ready.remove(&ix);
         self.schedule.gates_running.remove(&ix);
         self.schedule.gates_short.remove(&ix);
+        if self.gates[ix].lack == Some(Lack::Person) {
+            let why = "the gate does not wait for it any more";
+            self.asks.forget(Subject::GateBudget(ix), at, why);
+        }
         self.gates[ix].lack = None;
+        self.gates[ix].suspended = false;
         match state {
             GateState::Ready => {
                 self.schedule.gates_ready.insert(ix);

@@ -12,18 +12,21 @@ impl Run {
         let tasks: Vec<TaskIx> = self.schedule.running.iter().copied().collect();
         for ix in tasks {
             let attempt = AttemptNo(self.tasks[ix].attempt);
-            let _over = self.close_account(Caller::Task { task: ix, attempt }, &[]);
-            self.interrupted(ix, at, out);
+            let by = Caller::Task { task: ix, attempt };
+            let back = self.return_of(by);
+            let _over = self.close_account(by, &[]);
+            self.interrupted(ix, at, back, out);
         }
         let gates: Vec<GateIx> = self.schedule.gates_running.iter().copied().collect();
         for ix in gates {
             let attempt = AttemptNo(self.gates[ix].attempt);
-            let _over = self.close_account(Caller::Gate { gate: ix, attempt }, &[]);
-            self.gate_interrupted(ix, at);
+            let by = Caller::Gate { gate: ix, attempt };
+            let back = self.return_of(by);
+            let _over = self.close_account(by, &[]);
+            self.gate_interrupted(ix, at, back);
         }
         if self.state == RunState::Planning {
-            let _over = self.close_account(Caller::Planner, &[]);
-            out.push(self.make_plan());
+            self.planner_interrupted(at, out);
         }
         out.extend(
             self.schedule
@@ -32,6 +35,7 @@ impl Run {
                 .map(|&task| Command::Evaluate { task }),
         );
         out.extend(self.waits_to_start());
+        self.ask_again(out);
         if let Some(at) = self.deadline {
             out.push(Command::ArmTimer {
                 timer: Timer::Run,

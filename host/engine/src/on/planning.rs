@@ -1,14 +1,7 @@
 //! From the order to a plan, and from the plan to the first task.
 
-use crate::{
-    Command, Outcome, PlannerFailure, Run, RunState, Timer,
-    gate::Gate,
-    graph::Graph,
-    illegal::{Handled, Why},
-    schedule::Schedule,
-    task::Task,
-};
-use sandgate_model::{Caller, Digest, Moment, PLAN_FORMAT, Plan, PluginName, TaskIx};
+use crate::{Command, Outcome, PlannerFailure, Run, RunState, Timer, illegal::Handled};
+use sandgate_model::{Caller, Digest, Moment, Plan, PluginName};
 use std::sync::Arc;
 
 impl Run {
@@ -46,7 +39,11 @@ impl Run {
             )
             .into());
         }
+        if self.planner_suspended() {
+            return Err("the planner waits for a person and does not run".into());
+        }
         let _over = self.close_account(Caller::Planner, &[]);
+        self.drop_record(Caller::Planner);
         self.failures.push(PlannerFailure {
             planner: planner.cloned(),
             message: message.to_owned(),
@@ -67,6 +64,9 @@ impl Run {
         out: &mut Vec<Command>,
     ) -> Handled {
         match self.state {
+            RunState::Planning if self.planner_suspended() => {
+                return Err("the planner waits for a person and does not run".into());
+            }
             RunState::Planning => {}
             RunState::Draft => return Err("nobody asked for a plan yet".into()),
             RunState::Verified | RunState::Failed | RunState::Cancelled => {
@@ -74,36 +74,22 @@ impl Run {
             }
             _ => return Err("there is a plan already".into()),
         }
-        if plan.format != PLAN_FORMAT {
-            return Err(format!(
-                "the plan has format {}, this engine knows {PLAN_FORMAT}",
-                plan.format
-            )
-            .into());
+        if let Some(last) = self.feedback.last() {
+            let next = last.revision.saturating_add(1);
+            if plan.revision != next || !plan.review {
+                return Err(format!(
+                    "a plan was rejected: the next one has revision {next} and is reviewed, too"
+                )
+                .into());
+            }
         }
-        let graph = Graph::new(plan).map_err(Why::from)?;
+        let graph = self.may_freeze(plan)?;
 
         let _over = self.close_account(Caller::Planner, &[]);
-        self.schedule = Schedule::new(graph.sessions().len());
-        self.graph = Arc::new(graph);
-        self.tasks = (0u32..)
-            .zip(&plan.tasks)
-            .map(|(ix, planned)| {
-                let mut task = Task::new(TaskIx(ix), at);
-                // A plan has fewer tasks than `u32` has numbers, which the graph has checked.
-                task.waiting = u32::try_from(planned.needs.len()).unwrap_or(u32::MAX);
-                task
-            })
-            .collect();
-        self.gates = plan.gates.iter().map(|_| Gate::new(at)).collect();
-        self.plan = Some(Arc::clone(plan));
-        self.digest = Some(digest);
-        for ix in self.tasks.keys() {
-            let (key, session) = self.place(ix);
-            self.schedule.join(key, session, self.tasks[ix].phase);
-        }
-        self.claim_all();
+        self.drop_record(Caller::Planner);
+        self.adopt(at, digest, plan, graph);
         self.go(at, RunState::PlanReview);
+        self.ask_review(at, out);
         if self.order.steps.dispatch && !plan.review {
             self.dispatch(at, out);
         }
@@ -119,13 +105,31 @@ impl Run {
             }
             _ => return Err("the run has ended".into()),
         }
-        if self.plan.as_ref().is_none_or(|plan| plan.review) {
+        if !self.plan_approved() {
             return Err(
                 "needs approval: the plan has to be reviewed before it is dispatched".into(),
             );
         }
         self.dispatch(at, out);
         Ok(())
+    }
+
+    /// The planner cannot go on, and nobody knows whether something that was approved happened: no other planner is
+    /// asked.
+    pub(crate) fn planning_lost(
+        &mut self,
+        planner: Option<PluginName>,
+        at: Moment,
+        out: &mut Vec<Command>,
+    ) {
+        self.drop_record(Caller::Planner);
+        self.failures.push(PlannerFailure {
+            planner,
+            message: "the host stopped while a call that was approved for one time was under way, \
+                      and nobody knows whether it happened: it is not done again"
+                .to_owned(),
+        });
+        self.finish(at, RunState::Failed, Outcome::Failed, out);
     }
 
     /// The planner that is asked now.
@@ -139,7 +143,7 @@ impl Run {
         }
     }
 
-    fn dispatch(&mut self, at: Moment, out: &mut Vec<Command>) {
+    pub(crate) fn dispatch(&mut self, at: Moment, out: &mut Vec<Command>) {
         self.go(at, RunState::Running);
         self.arm_deadline(at, out);
         for ix in self.tasks.keys() {

@@ -61,6 +61,9 @@ impl Run {
             RunState::Failed | RunState::Cancelled if self.plan.is_none() => {
                 return Err("it has no plan: nothing was ever tried".into());
             }
+            RunState::Failed | RunState::Cancelled if !self.plan_approved() => {
+                return Err("its plan was never approved: nothing of it may be tried".into());
+            }
             RunState::Failed | RunState::Cancelled => {}
             RunState::Verified => return Err("every task succeeded".into()),
             RunState::Verifying => return Err("every task succeeded, and the gates run".into()),
@@ -126,6 +129,10 @@ impl Run {
         task.failure = None;
         task.output = None;
         task.took = None;
+        if let Some(human) = &mut task.human {
+            human.approved = None;
+            human.restore = None;
+        }
         task.steer = None;
     }
 

@@ -16,6 +16,13 @@ impl Run {
     ) -> Handled {
         let armed = match timer {
             Timer::Run => self.deadline.is_some(),
+            Timer::Ask(no) => {
+                self.asks.is_open(no)
+                    && self
+                        .asks
+                        .get(no)
+                        .is_some_and(|ask| ask.deadline().is_some())
+            }
             Timer::Retry(_) | Timer::Wait(_) => self.schedule.timers.contains_key(&timer),
         };
         if !armed {
@@ -24,6 +31,7 @@ impl Run {
         match timer {
             Timer::Run => self.begin_stop(at, Stop::Timeout, out),
             Timer::Retry(ix) => self.enter(ix, at, Phase::Ready),
+            Timer::Ask(no) => self.on_ask_timer(at, no, out),
             Timer::Wait(ix) => {
                 let message = "the signal did not come in time";
                 self.fail_for_good(ix, at, Cause::new(FailureClass::Timeout, message), out);

@@ -1,6 +1,8 @@
 //! The signals of a project. Not of one run: a signal may come before the run that waits for it.
 
-use super::matching::{OpenWait, difference, fits, nearness, shown, signal_digest, validate_signal};
+use super::matching::{
+    OpenWait, difference, fits, nearness, shown, signal_digest, validate_signal,
+};
 use sandgate_model::{Millis, Moment, Payload, RunId, Signal, SignalType, TaskId};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -266,8 +268,10 @@ impl Inbox {
     /// its delivery. Deliver them. One walk over all signals; for the start of a host.
     #[must_use]
     pub fn owed<'a>(&'a self, open: &[OpenWait]) -> Vec<(OpenWait, &'a Kept)> {
-        let open: BTreeMap<(RunId, &TaskId), &OpenWait> =
-            open.iter().map(|wait| ((wait.run, &wait.id), wait)).collect();
+        let open: BTreeMap<(RunId, &TaskId), &OpenWait> = open
+            .iter()
+            .map(|wait| ((wait.run, &wait.id), wait))
+            .collect();
         let mut owed = BTreeMap::new();
         for kept in self.by_id.values() {
             for (run, id) in &kept.to {
@@ -324,7 +328,9 @@ fn stale(now: Moment, signal: &Signal, over: &PastWait, near: &[OpenWait]) -> St
     for wait in near {
         let (id, run) = (&wait.id, wait.run.short());
         let difference = difference(wait, signal);
-        why.push_str(&format!("; task `{id}` of run {run} waits for {difference}"));
+        why.push_str(&format!(
+            "; task `{id}` of run {run} waits for {difference}"
+        ));
     }
     if near.is_empty() {
         why.push_str("; no task waits for anything like it now");

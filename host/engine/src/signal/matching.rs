@@ -119,7 +119,10 @@ pub(super) fn shown(text: &str) -> String {
         .flat_map(|c| {
             let plain = c.is_ascii_graphic() || c == ' ';
             let escaped = (!plain).then(|| c.escape_unicode());
-            plain.then_some(c).into_iter().chain(escaped.into_iter().flatten())
+            plain
+                .then_some(c)
+                .into_iter()
+                .chain(escaped.into_iter().flatten())
         })
         .collect();
     if text.chars().nth(SHOWN_MAX).is_some() {
@@ -133,7 +136,10 @@ fn plain(what: &str, text: &str, most: usize) -> Result<(), String> {
         return Err(format!("{what} cannot be empty"));
     }
     if text.len() > most {
-        return Err(format!("{what} has at most {most} bytes, this one has {}", text.len()));
+        return Err(format!(
+            "{what} has at most {most} bytes, this one has {}",
+            text.len()
+        ));
     }
     match text.chars().find(|c| c.is_control()) {
         Some(c) => Err(format!("{what} cannot contain the control character {c:?}")),
@@ -203,16 +209,48 @@ mod tests {
 
     #[test]
     fn only_the_same_content_has_the_same_digest() {
-        let one = digest("ci", &[("a", "1"), ("b", "2")], r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#);
-        let order = digest("ci", &[("b", "2"), ("a", "1")], r#"{"y":null,"x":{"q":[1,2],"p":1}}"#);
+        let one = digest(
+            "ci",
+            &[("a", "1"), ("b", "2")],
+            r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#,
+        );
+        let order = digest(
+            "ci",
+            &[("b", "2"), ("a", "1")],
+            r#"{"y":null,"x":{"q":[1,2],"p":1}}"#,
+        );
         assert_eq!(one, order, "order and space do not matter");
         let others = [
-            digest("review", &[("a", "1"), ("b", "2")], r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#),
-            digest("ci", &[("a", "1")], r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#),
-            digest("ci", &[("a", "2"), ("b", "1")], r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#),
-            digest("ci", &[("a", "1"), ("b", "2")], r#"{"x": {"p": 1, "q": [2, 1]}, "y": null}"#),
-            digest("ci", &[("a", "1"), ("b", "2")], r#"{"x": {"p": "1", "q": [1, 2]}, "y": null}"#),
-            digest("ci", &[("a", "1\",\"b\":\"2")], r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#),
+            digest(
+                "review",
+                &[("a", "1"), ("b", "2")],
+                r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#,
+            ),
+            digest(
+                "ci",
+                &[("a", "1")],
+                r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#,
+            ),
+            digest(
+                "ci",
+                &[("a", "2"), ("b", "1")],
+                r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#,
+            ),
+            digest(
+                "ci",
+                &[("a", "1"), ("b", "2")],
+                r#"{"x": {"p": 1, "q": [2, 1]}, "y": null}"#,
+            ),
+            digest(
+                "ci",
+                &[("a", "1"), ("b", "2")],
+                r#"{"x": {"p": "1", "q": [1, 2]}, "y": null}"#,
+            ),
+            digest(
+                "ci",
+                &[("a", "1\",\"b\":\"2")],
+                r#"{"x": {"p": 1, "q": [1, 2]}, "y": null}"#,
+            ),
             digest("ci", &[("a", "1"), ("b", "2")], "null"),
         ];
         let mut all = others.to_vec();
@@ -227,6 +265,10 @@ mod tests {
         assert_eq!(shown("main"), "main");
         assert_eq!(shown("a\u{202e}b\n"), "a\\u{202e}b\\u{a}");
         assert_eq!(shown(&"x".repeat(100)).len(), SHOWN_MAX + 3);
-        assert_eq!(json!("é").to_string(), "\"é\"", "canonical text is not escaped");
+        assert_eq!(
+            json!("é").to_string(),
+            "\"é\"",
+            "canonical text is not escaped"
+        );
     }
 }
