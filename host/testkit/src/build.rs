@@ -2,7 +2,7 @@
 
 use sandgate_engine::{Allowance, Event, Steps};
 use sandgate_model::{
-    Actor, ArtifactName, ArtifactRef, Authenticated, Channel, Digest, FileGrant, FileMode, GateId, Grants, Millis, ModelGrant,
+    Actor, ArtifactName, ArtifactRef, Authenticated, Channel, Digest, ExecGrant, FileGrant, FileMode, GateId, Grants, Millis, ModelGrant,
     OnFailure, OverBudget, PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, Rule, RuleOn, RuleTimeout,
     RunBudget, RunId, Session, SessionName, SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
 };
@@ -102,6 +102,22 @@ pub(crate) fn model() -> Vec<ModelGrant> {
         models: vec!["*".to_owned()],
         approval: false,
     }]
+}
+
+/// A grant of a command without network.
+pub(crate) fn exec(approval: bool) -> ExecGrant {
+    ExecGrant {
+        name: "tag".to_owned(),
+        program: "git".to_owned(),
+        args: vec!["tag".to_owned()],
+        cwd: None,
+        env: BTreeMap::new(),
+        secrets: Vec::new(),
+        network: false,
+        read: Vec::new(),
+        timeout: None,
+        approval,
+    }
 }
 
 /// A gate that runs the plugin `checker`.
@@ -231,6 +247,16 @@ impl TaskBuilder {
         self
     }
 
+    /// The signal has to have these fields; what they are is said when the wait begins.
+    #[must_use]
+    pub fn matching(mut self, fields: &[&str]) -> Self {
+        if let TaskWork::Wait(wait) = &mut self.0.work {
+            let field = |field: &&str| ((*field).to_owned(), "{{ inputs.it }}".to_owned());
+            wait.matches = fields.iter().map(field).collect();
+        }
+        self
+    }
+
     /// May write files: an attempt whose end is unknown is lost.
     #[must_use]
     pub fn writes(mut self) -> Self {
@@ -270,6 +296,45 @@ impl TaskBuilder {
     #[must_use]
     pub fn tokens(mut self, tokens: u64) -> Self {
         self.0.limits.tokens = Some(tokens);
+        self
+    }
+
+    /// May run a command, of which each use has to be approved.
+    #[must_use]
+    pub fn asks_exec(mut self) -> Self {
+        self.0.grants.exec.push(exec(true));
+        self
+    }
+
+    /// May generate text, of which each use has to be approved.
+    #[must_use]
+    pub fn asks_model(mut self) -> Self {
+        self.0.grants.model = model();
+        for grant in &mut self.0.grants.model {
+            grant.approval = true;
+        }
+        self
+    }
+
+    /// May charge the budget, of which each charge has to be approved.
+    #[must_use]
+    pub fn asks_charges(mut self) -> Self {
+        self.0.grants.budget = true;
+        self.0.grants.budget_approval = true;
+        self
+    }
+
+    /// May ask a person.
+    #[must_use]
+    pub fn questions(mut self) -> Self {
+        self.0.grants.question = true;
+        self
+    }
+
+    /// The rule of the run that says who decides about it.
+    #[must_use]
+    pub fn approval_rule(mut self, rule: &str) -> Self {
+        self.0.approval_rule = Some(rule.to_owned());
         self
     }
 
@@ -355,6 +420,21 @@ impl PlanBuilder {
         let mut gate = gate(id, tier);
         gate.grants.model = model();
         self.0.gates.push(gate);
+        self
+    }
+
+    /// The rule of the run that says who reviews it.
+    #[must_use]
+    pub fn review_rule(mut self, rule: &str) -> Self {
+        self.0.review = true;
+        self.0.review_rule = Some(rule.to_owned());
+        self
+    }
+
+    /// Which plan of its run it is.
+    #[must_use]
+    pub fn revision(mut self, revision: u32) -> Self {
+        self.0.revision = revision;
         self
     }
 

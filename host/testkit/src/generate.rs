@@ -28,6 +28,16 @@ struct RawTask {
     writes: bool,
     repeatable: bool,
     money: Money,
+    people: People,
+}
+
+/// What of a task's work may have to wait for people.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct People {
+    exec: bool,
+    model: bool,
+    charges: bool,
+    questions: bool,
 }
 
 /// What a task may spend.
@@ -44,6 +54,7 @@ enum Kind {
     Agent,
     ApprovalBefore,
     ApprovalAfter,
+    ApprovalBoth,
     Wait(Option<u64>),
 }
 
@@ -53,10 +64,11 @@ fn sometimes(weight: f64) -> impl Strategy<Value = bool> {
 
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
-        200 => Just(Kind::Agent),
-        1 => Just(Kind::ApprovalBefore),
-        1 => Just(Kind::ApprovalAfter),
-        4 => (0u64..20_000).prop_map(|timeout| Kind::Wait(Some(timeout))),
+        180 => Just(Kind::Agent),
+        8 => Just(Kind::ApprovalBefore),
+        6 => Just(Kind::ApprovalAfter),
+        1 => Just(Kind::ApprovalBoth),
+        6 => (0u64..20_000).prop_map(|timeout| Kind::Wait(Some(timeout))),
         1 => Just(Kind::Wait(None)),
     ]
 }
@@ -102,6 +114,23 @@ fn run_budget() -> impl Strategy<Value = Option<RunBudget>> {
     prop::option::weighted(0.5, budget)
 }
 
+fn people() -> impl Strategy<Value = People> {
+    let nothing = People {
+        exec: false,
+        model: false,
+        charges: false,
+        questions: false,
+    };
+    let some = (any::<bool>(), sometimes(0.3), sometimes(0.2), any::<bool>());
+    let some = some.prop_map(|(exec, model, charges, questions)| People {
+        exec,
+        model,
+        charges,
+        questions,
+    });
+    prop_oneof![7 => Just(nothing), 1 => some]
+}
+
 fn raw_task() -> impl Strategy<Value = RawTask> {
     let graph = (
         any::<u16>(),
@@ -122,12 +151,12 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
         sometimes(0.25),
         any::<bool>(),
     );
-    (graph, run, order, money()).prop_map(
+    (graph, run, order, (money(), people())).prop_map(
         |(
             (rank, needs, consumes, produces),
             (kind, when, for_each, attempts, backoff),
             order,
-            money,
+            (money, people),
         )| {
             let (priority, session, writes, repeatable) = order;
             RawTask {
@@ -145,6 +174,7 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
                 writes,
                 repeatable,
                 money,
+                people,
             }
         },
     )
@@ -154,12 +184,12 @@ fn raw_task() -> impl Strategy<Value = RawTask> {
 pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
     let size = prop_oneof![2 => 0usize..8, 4 => 6usize..20, 3 => 20usize..41];
     let tasks = size.prop_flat_map(|n| prop::collection::vec(raw_task(), n));
-    let gates = prop::collection::vec((0u32..3, sometimes(0.4)), 0..4);
+    let gates = prop::collection::vec((0u32..3, sometimes(0.4), sometimes(0.1)), 0..4);
     let rest = (
         1u32..7,
         sometimes(0.3),
         prop::option::weighted(0.1, 1000u64..60_000),
-        sometimes(0.03),
+        sometimes(0.12),
         run_budget(),
     );
     (tasks, gates, rest).prop_map(
@@ -169,11 +199,12 @@ pub fn plan() -> impl Strategy<Value = Arc<Plan>> {
             plan.gates = tiers
                 .iter()
                 .enumerate()
-                .map(|(i, (tier, spends))| {
+                .map(|(i, (tier, spends, questions))| {
                     let mut gate = gate(&format!("g{i}"), *tier);
                     if *spends {
                         gate.grants.model = model();
                     }
+                    gate.grants.question = *questions;
                     gate
                 })
                 .collect();
@@ -261,11 +292,28 @@ fn task(raw: &[RawTask], at: usize) -> TaskBuilder {
     if let Some(tokens) = own.money.tokens {
         task = task.tokens(tokens);
     }
+    if own.people.exec {
+        task = task.asks_exec();
+    }
+    if own.people.model {
+        task = task.asks_model();
+    }
+    if own.people.charges {
+        task = task.asks_charges();
+    }
+    if own.people.questions {
+        task = task.questions();
+    }
     match own.kind {
         Kind::Agent => task,
         Kind::ApprovalBefore => task.approval_before(),
         Kind::ApprovalAfter => task.approval_after(),
+        Kind::ApprovalBoth => task.approval_before().approval_after(),
         // A wait makes nothing: what consumes from it would be skipped, which has its own case.
-        Kind::Wait(timeout) => task.wait("ci", timeout),
+        Kind::Wait(timeout) => {
+            let names: &[&str] = if own.writes { &["repo", "sha"] } else { &["sha"] };
+            let task = task.wait("ci", timeout).matching(names);
+            if own.repeatable { task.approval_after() } else { task }
+        }
     }
 }

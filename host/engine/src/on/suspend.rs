@@ -59,6 +59,11 @@ impl Run {
         if self.stop.is_some() {
             return Err("the run is stopping, nothing new is asked".into());
         }
+        if let Caller::Task { task, .. } = by
+            && self.tasks[task].cancel().is_some()
+        {
+            return Err("the task is being cancelled, nothing new is asked".into());
+        }
         if ask.about.caller() != Some(by) {
             return Err(format!("only a call or a question of {} stops it", self.who(by)).into());
         }
