@@ -123,7 +123,7 @@ codes! {
     KEY_NEEDS_AGENT = "SG-W012", Error, "a key that only an agent's task can have";
     UNKNOWN_SIGNAL = "SG-W013", Error, "a signal type that nobody declared";
     UNKNOWN_RULE = "SG-W014", Error, "an approval rule that is not there";
-    REVIEW_WITHOUT_PLANNER = "SG-W015", Warning, "a review of a plan that nobody makes";
+    // W015 was a review of written tasks, which is possible now.
     NOTHING_TO_DO = "SG-W016", Error, "neither tasks nor a planner";
     TOO_MANY_TASKS = "SG-W017", Error, "more tasks than a plan may have";
     DEFAULT_TYPE = "SG-W018", Error, "a default of another type than the input";
@@ -137,6 +137,9 @@ codes! {
     REPEATED_FALLBACK = "SG-W026", Warning, "a fallback planner that was already tried";
     SESSION_CONFIG = "SG-W027", Error, "one pinned session with two configurations";
     INPUT_NAME = "SG-W028", Error, "an input whose name cannot be used in templates";
+
+    RULE_ABOUT = "SG-W029", Error, "an approval rule that is about something else";
+    NOBODY_DECIDES = "SG-W030", Error, "an approval that nobody could ever give";
 
     // Inputs given to a run.
     UNKNOWN_INPUT = "SG-I001", Error, "an input that the workflow does not have";
@@ -184,6 +187,9 @@ codes! {
     LIMIT_RAISED = "SG-A010", Error, "a task's limit over the project's";
     WORKSPACE = "SG-A011", Error, "a workspace that cannot do what is asked of it";
     TASK_BUDGET = "SG-A012", Error, "a task's budget over the run's";
+
+    PRINCIPAL = "SG-A013", Error, "a principal that nobody can be";
+    PRINCIPAL_TWICE = "SG-A014", Error, "two principals that are one";
 
     // What a planner proposed.
     DRAFT_ID = "SG-D001", Error, "a planner proposed an id that breaks the grammar";

@@ -45,8 +45,10 @@ pub use inputs::Given;
 pub use lock::{
     Change, Imports, LOCK_VERSION, Lock, LockDiff, LockedPlugin, PluginDiff, PluginState, compare,
 };
-pub use lower::{PlanErrors, freeze, planner_grants, plugin_grants};
-pub use project::{Limits, MAX_CONCURRENCY, Operator, OperatorLimits, PluginSource, Project};
+pub use lower::{PlanErrors, freeze, freeze_edited, planner_grants, plugin_grants, replan_within};
+pub use project::{
+    Limits, MAX_CONCURRENCY, Operator, OperatorLimits, PluginSource, Principal, Project,
+};
 pub use provider::{Price, Provider, ProviderKind, SecretSource};
 pub use read::{read_lock, read_operator, read_project};
 pub use render::{JsonDiagnostic, JsonPlace, Style};
@@ -62,6 +64,6 @@ pub use template::{
     expression_references, references, render_text, render_value, uses_templates,
 };
 pub use workflow::{
-    ApprovalOn, ApprovalRule, DEFAULT_CONCURRENCY, InputDecl, InputType, MAX_TASKS, OnTimeout,
-    PlannerUse, Review, TaskApproval, Workflow, WrittenGate, WrittenTask, WrittenWork,
+    ApprovalRule, DEFAULT_CONCURRENCY, InputDecl, InputType, MAX_TASKS, PlannerUse, Review,
+    TaskApproval, Workflow, WrittenGate, WrittenTask, WrittenWork,
 };

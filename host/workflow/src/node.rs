@@ -174,9 +174,10 @@ impl<'a> Leaf<'a> {
     /// The table, with the keys that its shape has.
     pub(crate) fn table(&self) -> Option<Node<'a>> {
         match (self.value, self.kind) {
-            (DeValue::Table(table), Kind::Table(shape) | Kind::TextOr(_, shape)) => {
-                Some(Node::new(table, self.span, shape))
-            }
+            (
+                DeValue::Table(table),
+                Kind::Table(shape) | Kind::TextOr(_, shape) | Kind::BoolOr(shape),
+            ) => Some(Node::new(table, self.span, shape)),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::{Located, Provider, SecretSource, Source};
 use sandgate_authority::{OperatorCeiling, Policy};
-use sandgate_model::{Millis, PluginName, ProjectName, SignalType};
+use sandgate_model::{Digest, Millis, PluginName, ProjectName, SignalType};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Where a plugin comes from.
@@ -80,6 +80,27 @@ impl Default for Limits {
 /// a tuned machine.
 pub const MAX_CONCURRENCY: u32 = 1024;
 
+/// Somebody that may act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Its name.
+    pub name: String,
+    /// Its roles; sorted, each once.
+    pub roles: Vec<String>,
+    /// The user of the operating system that it is.
+    pub user: Option<String>,
+    /// SHA-256 of the token that it shows.
+    pub token: Option<Digest>,
+}
+
+impl Principal {
+    /// Whether it has this role.
+    #[must_use]
+    pub fn has(&self, role: &str) -> bool {
+        self.roles.iter().any(|r| r == role)
+    }
+}
+
 /// A checked project file.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -102,6 +123,9 @@ pub struct Project {
     pub budget_micros: Option<u64>,
     /// Signal types it declares, besides [`Project::KNOWN_SIGNALS`].
     pub signals: Vec<SignalType>,
+    /// People that may act, in file order, no two with one name, user or token. None: the owner of the project's state
+    /// has every role.
+    pub principals: Vec<Principal>,
     /// The operator's ceiling, once it was applied.
     pub operator: Option<OperatorCeiling>,
     /// The operator's longest attempt, once it was applied; caps what tasks and gates ask for.
@@ -122,6 +146,26 @@ impl Project {
     #[must_use]
     pub fn knows_signal(&self, signal: &str) -> bool {
         Self::KNOWN_SIGNALS.contains(&signal) || self.signals.iter().any(|s| s.as_str() == signal)
+    }
+
+    /// The principal with this name.
+    #[must_use]
+    pub fn principal(&self, name: &str) -> Option<&Principal> {
+        self.principals.iter().find(|p| p.name == name)
+    }
+
+    /// The principal that this user of the operating system is.
+    #[must_use]
+    pub fn principal_of_user(&self, user: &str) -> Option<&Principal> {
+        self.principals
+            .iter()
+            .find(|p| p.user.as_deref() == Some(user))
+    }
+
+    /// The principal whose token has this digest. Comparing digests tells nothing about tokens, whatever time it takes.
+    #[must_use]
+    pub fn principal_of_token(&self, token: Digest) -> Option<&Principal> {
+        self.principals.iter().find(|p| p.token == Some(token))
     }
 
     /// The project under an operator's file: the ceiling is kept, limits are lowered. Never raises anything.

@@ -132,6 +132,7 @@ fn value(kind: &Kind) -> Value {
             "additionalProperties": value(inner),
         }),
         Kind::TextOr(inner, shape) => json!({"oneOf": [value(inner), table(shape)]}),
+        Kind::BoolOr(shape) => json!({"oneOf": [{"type": "boolean"}, table(shape)]}),
         Kind::WordOrList(words, inner) => json!({"oneOf": [
             {"type": "string", "enum": words},
             {"type": "array", "items": value(inner)},

@@ -118,7 +118,7 @@ impl Structure<'_> {
                     self.push(found);
                 }
             }
-            (Kind::Bool, DeValue::Boolean(_)) => {}
+            (Kind::Bool | Kind::BoolOr(_), DeValue::Boolean(_)) => {}
             (Kind::Duration { zero }, DeValue::String(text)) => match scalar::duration(text) {
                 Ok(span_of_time) if span_of_time.0 > 0 || *zero => {}
                 Ok(_) => {
@@ -181,7 +181,7 @@ impl Structure<'_> {
                 }
             }
             (Kind::Table(shape), DeValue::Table(table))
-            | (Kind::TextOr(_, shape), DeValue::Table(table)) => {
+            | (Kind::TextOr(_, shape) | Kind::BoolOr(shape), DeValue::Table(table)) => {
                 self.table(table, span, shape);
             }
             (Kind::Map(what, inner), DeValue::Table(table)) => {
@@ -471,6 +471,7 @@ fn kind_word(kind: &Kind) -> &'static str {
         Kind::JsonTable | Kind::Table(_) | Kind::Map(..) => "a table",
         Kind::JsonList | Kind::List(_) => "a list",
         Kind::TextOr(..) => "a text or a table",
+        Kind::BoolOr(_) => "true, false or a table",
         Kind::WordOrList(..) => "a word or a list",
     }
 }
@@ -490,7 +491,7 @@ fn example(kind: &'static Kind) -> String {
         Kind::Name(_) | Kind::TaskId => "\"a-name\"".to_owned(),
         Kind::Int(low, _) => (*low).max(1).to_string(),
         Kind::Amount => "5.00".to_owned(),
-        Kind::Bool => "true".to_owned(),
+        Kind::Bool | Kind::BoolOr(_) => "true".to_owned(),
         Kind::Duration { .. } => "\"90s\"".to_owned(),
         Kind::Size(_) => "\"64MiB\"".to_owned(),
         Kind::Word(words) => format!("\"{}\"", words.first().unwrap_or(&"")),

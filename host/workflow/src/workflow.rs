@@ -4,8 +4,8 @@
 use crate::{Located, Source, Span, read::PickSpans};
 use sandgate_authority::Narrowing;
 use sandgate_model::{
-    ArtifactName, GateId, Millis, OnFailure, PluginName, RunBudget, SessionName, SignalType,
-    TaskId, TaskLimits, WorkflowName,
+    ArtifactName, GateId, Grants, Millis, OnFailure, PluginName, Rule, RuleOn, RuleTimeout,
+    RunBudget, SessionName, SignalType, TaskId, TaskLimits, WorkflowName,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -132,7 +132,7 @@ pub enum TaskApproval {
     Before,
     /// After it ended well, before its dependents start.
     After,
-    /// Before it starts, as an approval rule says.
+    /// As an approval rule says: before it starts when the rule is about tasks, otherwise on its result.
     Rule(String),
 }
 
@@ -238,66 +238,35 @@ pub struct WrittenGate {
     pub(crate) picks: PickSpans,
 }
 
-/// What an approval rule is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ApprovalOn {
-    /// The plan.
-    Plan,
-    /// A task.
-    Task,
-    /// A command.
-    Exec,
-    /// A request.
-    Http,
-    /// A use of a model.
-    Model,
-    /// A charge.
-    Charge,
-}
-
-impl ApprovalOn {
-    pub(crate) const WORDS: &'static [&'static str] =
-        &["plan", "task", "exec", "http", "model", "charge"];
-
-    pub(crate) fn find(word: &str) -> Option<Self> {
-        Some(match word {
-            "plan" => Self::Plan,
-            "task" => Self::Task,
-            "exec" => Self::Exec,
-            "http" => Self::Http,
-            "model" => Self::Model,
-            "charge" => Self::Charge,
-            _ => return None,
-        })
-    }
-}
-
-/// What happens when nobody decided in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnTimeout {
-    /// As if rejected.
-    Reject,
-    /// As if approved; has to be written out.
-    Approve,
-}
-
 /// A named approval rule.
 #[derive(Debug, Clone)]
 pub struct ApprovalRule {
     /// Its name.
     pub name: Located<String>,
-    /// What it is about, without repeats.
-    pub on: Vec<ApprovalOn>,
+    /// What it is about, sorted, without repeats.
+    pub on: Vec<RuleOn>,
     /// Roles that may decide; empty: any.
-    pub roles: Vec<String>,
+    pub roles: Vec<Located<String>>,
     /// Decisions needed; at least 1.
     pub count: u32,
     /// How long is waited; absent: for as long as the run.
     pub timeout: Option<Millis>,
     /// What happens then.
-    pub on_timeout: OnTimeout,
+    pub on_timeout: RuleTimeout,
     /// Whether who started the run may decide.
     pub self_approval: bool,
+    pub(crate) escalate_span: Option<Span>,
+}
+
+impl ApprovalRule {
+    /// Words of `on`, in the order of [`RuleOn::ALL`].
+    pub(crate) const ON: &'static [&'static str] = &[
+        "plan", "task", "result", "exec", "http", "model", "charge", "budget",
+    ];
+
+    pub(crate) fn is_on(&self, on: RuleOn) -> bool {
+        self.on.contains(&on)
+    }
 }
 
 /// A checked workflow.
@@ -333,5 +302,64 @@ impl Workflow {
     #[must_use]
     pub fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// The approval rules as a run keeps them, in file order.
+    #[must_use]
+    pub fn rules(&self) -> Vec<Rule> {
+        self.approvals
+            .iter()
+            .map(|rule| {
+                let mut roles: Vec<String> = rule.roles.iter().map(|r| r.value.clone()).collect();
+                roles.sort();
+                roles.dedup();
+                Rule {
+                    name: rule.name.value.clone(),
+                    on: rule.on.clone(),
+                    roles,
+                    count: rule.count,
+                    timeout: rule.timeout,
+                    on_timeout: rule.on_timeout.clone(),
+                    self_approval: rule.self_approval,
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a rule applies to this without being named.
+    pub(crate) fn asks_on(&self, on: RuleOn) -> bool {
+        self.approvals.iter().any(|r| r.is_on(on))
+    }
+
+    pub(crate) fn rule(&self, name: &str) -> Option<&ApprovalRule> {
+        self.approvals.iter().find(|r| r.name.value == name)
+    }
+
+    /// What these grants are once the rules apply: each use that a rule is about has to be approved.
+    pub(crate) fn under_rules(&self, mut grants: Grants) -> Grants {
+        if self.asks_on(RuleOn::Exec) {
+            grants.exec.iter_mut().for_each(|g| g.approval = true);
+        }
+        if self.asks_on(RuleOn::Http) {
+            grants.http.iter_mut().for_each(|g| g.approval = true);
+            grants.http.dedup();
+        }
+        if self.asks_on(RuleOn::Model) {
+            grants.model.iter_mut().for_each(|g| g.approval = true);
+            grants.model.dedup();
+        }
+        grants.budget_approval |= grants.budget && self.asks_on(RuleOn::Charge);
+        grants
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_rules_are_the_models() {
+        let words: Vec<&str> = RuleOn::ALL.iter().map(|on| on.as_str()).collect();
+        assert_eq!(words, ApprovalRule::ON);
     }
 }

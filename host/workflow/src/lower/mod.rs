@@ -2,13 +2,15 @@
 
 mod draft;
 mod plan;
+mod within;
 
 use crate::{Catalog, Diagnostics, Project, Severity, Workflow};
 use sandgate_authority::{Narrowing, Refusal};
 use sandgate_model::{Grants, PluginName};
 use std::fmt;
 
-pub use plan::freeze;
+pub use plan::{freeze, freeze_edited};
+pub use within::replan_within;
 
 /// Why there is no plan: every reason that was found. Shown are the first twenty and how many more there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +92,7 @@ pub fn plugin_grants(
     narrowed(who, plugin, &Narrowing::default(), project, catalog)
 }
 
-/// What a planner of a workflow gets: the one that it uses, or one of its fallbacks.
+/// What a planner of a workflow gets, under its approval rules: the one that it uses, or one of its fallbacks.
 ///
 /// # Errors
 /// Everything that was refused.
@@ -102,7 +104,8 @@ pub fn planner_grants(
 ) -> Result<Grants, Vec<Refusal>> {
     let who = format!("planner `{plugin}`");
     match &workflow.planner {
-        Some(planner) => narrowed(&who, plugin, &planner.narrowing, project, catalog),
+        Some(planner) => narrowed(&who, plugin, &planner.narrowing, project, catalog)
+            .map(|grants| workflow.under_rules(grants)),
         None => plugin_grants(&who, plugin, project, catalog),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 use sandgate_authority::Narrowing;
 use sandgate_model::{
     ArtifactRef, DraftPlan, DraftTask, Grants, Millis, PLAN_FORMAT, Plan, PlanGate, PlanPlugin,
-    PlanTask, PluginName, Retry, Role, Session, TaskIx, TaskLimits, TaskWork, WaitFor,
+    PlanTask, PluginName, Retry, Role, RuleOn, Session, TaskIx, TaskLimits, TaskWork, WaitFor,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -31,6 +31,25 @@ pub fn freeze(
     catalog: &Catalog,
     inputs: BTreeMap<String, Value>,
     draft: Option<(PluginName, DraftPlan)>,
+    revision: u32,
+) -> Result<Plan, PlanErrors> {
+    let (planner, draft) = draft.map_or_else(Default::default, |(p, d)| (Some(p), d));
+    freeze_edited(workflow, project, catalog, inputs, planner, draft, revision)
+}
+
+/// Freezes a plan that a person edited: what [`crate::read_edited`] read takes the place of what the planner proposed. It
+/// is checked like a planner's draft. `planner` is the one of the plan that was edited; without one the draft only adds to
+/// the written tasks.
+///
+/// # Errors
+/// As [`freeze`].
+pub fn freeze_edited(
+    workflow: &Workflow,
+    project: &Project,
+    catalog: &Catalog,
+    inputs: BTreeMap<String, Value>,
+    planner: Option<PluginName>,
+    draft: DraftPlan,
     revision: u32,
 ) -> Result<Plan, PlanErrors> {
     let mut out = Diagnostics::default();
@@ -52,20 +71,16 @@ pub fn freeze(
 
     let index = index(&workflow.tasks);
     let needs = written_needs(workflow, &index);
-    let (planner, draft) = match draft {
-        Some((planner, draft)) => {
-            if let Err((code, message, help)) = plugins.find(&planner, Role::Planner) {
-                let subject = Subject {
-                    kind: "plan",
-                    name: String::new(),
-                    field: "planner",
-                };
-                out.push(Diagnostic::about(code, message, subject).maybe_help(help));
-            }
-            (Some(planner), draft)
-        }
-        None => (None, DraftPlan::default()),
-    };
+    if let Some(planner) = &planner
+        && let Err((code, message, help)) = plugins.find(planner, Role::Planner)
+    {
+        let subject = Subject {
+            kind: "plan",
+            name: String::new(),
+            field: "planner",
+        };
+        out.push(Diagnostic::about(code, message, subject).maybe_help(help));
+    }
     let outcome = draft::check(workflow, needs, &draft, &plugins, &mut out);
     let (Some(outcome), false) = (outcome, out.has_errors()) else {
         return Err(PlanErrors::new(out));
@@ -93,11 +108,20 @@ pub fn freeze(
         if let WrittenWork::Agent { agent, .. } = &task.work {
             note(&agent.value);
         }
-        tasks.push(written(task, &outcome.graph, i, &index, &plugins, catalog));
+        tasks.push(written(
+            workflow,
+            task,
+            &outcome.graph,
+            i,
+            &index,
+            &plugins,
+            catalog,
+        ));
     }
     for (i, (task, checked)) in proposed.into_iter().zip(outcome.tasks).enumerate() {
         note(&checked.agent);
         tasks.push(planned(
+            workflow,
             task,
             checked,
             &outcome.graph,
@@ -115,15 +139,22 @@ pub fn freeze(
             config: gate.config.clone(),
             tier: gate.tier,
             timeout: limit(gate.timeout, project),
-            grants: granted(&who, &gate.plugin.value, &gate.narrowing, &plugins, catalog),
+            grants: workflow.under_rules(granted(
+                &who,
+                &gate.plugin.value,
+                &gate.narrowing,
+                &plugins,
+                catalog,
+            )),
         });
     }
-    // A plan that nobody made needs no review: what a person wrote, a person has seen.
-    let review = planner.is_some()
-        && workflow
-            .planner
-            .as_ref()
-            .is_some_and(|p| p.review != Review::None);
+    // What a person wrote, a person has seen: without a planner only a rule asks for a review.
+    let written_review = workflow.planner.as_ref().map(|p| &p.review);
+    let (by_planner, review_rule) = match written_review.filter(|_| planner.is_some()) {
+        Some(Review::Rule(rule)) => (true, Some(rule.clone())),
+        Some(Review::Required) => (true, None),
+        Some(Review::None) | None => (false, None),
+    };
     Ok(Plan {
         format: PLAN_FORMAT,
         workflow: workflow.name.clone(),
@@ -138,7 +169,8 @@ pub fn freeze(
         concurrency: workflow.concurrency.min(project.limits.concurrency).max(1),
         on_failure: workflow.on_failure,
         timeout: workflow.timeout,
-        review,
+        review: by_planner || workflow.asks_on(RuleOn::Plan),
+        review_rule,
         budget: workflow.budget,
     })
 }
@@ -231,7 +263,24 @@ fn granted(
         .unwrap_or_default()
 }
 
+/// When somebody decides about a task, before and after, and by which rule.
+fn approval(workflow: &Workflow, approval: &TaskApproval) -> (bool, bool, Option<String>) {
+    match approval {
+        TaskApproval::None => (false, false, None),
+        TaskApproval::Before => (true, false, None),
+        TaskApproval::After => (false, true, None),
+        TaskApproval::Rule(name) => {
+            // A rule that is not there has been reported; nothing is dispatched without a decision in any case.
+            let after = workflow
+                .rule(name)
+                .is_some_and(|r| r.is_on(RuleOn::Result) && !r.is_on(RuleOn::Task));
+            (!after, after, Some(name.clone()))
+        }
+    }
+}
+
 fn written(
+    workflow: &Workflow,
     task: &WrittenTask,
     graph: &Graph,
     at: usize,
@@ -267,6 +316,7 @@ fn written(
         } => {
             let who = format!("task `{}`", task.id.value);
             let grants = granted(&who, &agent.value, &task.narrowing, plugins, catalog);
+            let grants = workflow.under_rules(grants);
             let session = session.clone().map_or(Session::Spawn, Session::Pinned);
             let work = TaskWork::Agent {
                 agent: agent.value.clone(),
@@ -293,6 +343,7 @@ fn written(
             )
         }
     };
+    let (approval_before, approval_after, approval_rule) = approval(workflow, &task.approval);
     PlanTask {
         id: task.id.value.clone(),
         title: task.title.clone(),
@@ -310,8 +361,9 @@ fn written(
         timeout,
         priority: task.priority,
         repeatable: task.repeatable,
-        approval_before: matches!(task.approval, TaskApproval::Before | TaskApproval::Rule(_)),
-        approval_after: task.approval == TaskApproval::After,
+        approval_before,
+        approval_after,
+        approval_rule,
         grants,
         budget: task.budget,
         limits: lowered(task.limits, plugins.project),
@@ -327,6 +379,7 @@ pub(super) fn input(value: &Value) -> Value {
 }
 
 fn planned(
+    workflow: &Workflow,
     task: DraftTask,
     checked: draft::Checked,
     graph: &Graph,
@@ -360,7 +413,8 @@ fn planned(
         repeatable: false,
         approval_before: false,
         approval_after: false,
-        grants: checked.grants,
+        approval_rule: None,
+        grants: workflow.under_rules(checked.grants),
         budget: None,
         limits: TaskLimits::default(),
     }

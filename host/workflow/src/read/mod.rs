@@ -5,6 +5,7 @@ mod lock;
 mod narrowing;
 mod operator;
 mod policy;
+mod principals;
 mod project;
 mod providers;
 mod task;

@@ -24,6 +24,7 @@ pub(crate) struct PickSpans {
     model: Option<Span>,
     secrets: Option<Span>,
     charge: Option<Span>,
+    question: Option<Span>,
 }
 
 impl PickSpans {
@@ -38,7 +39,7 @@ impl PickSpans {
             Some(NeedKind::Model) => self.model,
             Some(NeedKind::Secrets) => self.secrets,
             Some(NeedKind::Budget) => self.charge,
-            Some(NeedKind::Question) => None,
+            Some(NeedKind::Question) => self.question,
         }
     }
 }
@@ -63,6 +64,7 @@ pub(super) fn narrowing(
         model: span("model"),
         secrets: span("secrets"),
         charge: span("charge"),
+        question: span("question"),
     };
     let workspace = match spans.workspace {
         Some(_) => node
@@ -138,6 +140,10 @@ pub(super) fn narrowing(
         model,
         secrets,
         charge: node.has("charge").then(|| node.bool("charge")).flatten(),
+        question: node
+            .has("question")
+            .then(|| node.bool("question"))
+            .flatten(),
     };
     (narrowing, spans)
 }

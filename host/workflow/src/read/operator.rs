@@ -80,5 +80,6 @@ fn ceiling(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Opera
         model: names("model"),
         secrets: names("secrets"),
         charge: yes("charge"),
+        question: yes("question"),
     }
 }

@@ -1,6 +1,6 @@
 //! Reads `sandgate.toml`.
 
-use super::{limits::limits, open, policy, providers};
+use super::{limits::limits, open, policy, principals, providers};
 use crate::{
     Code, Diagnostic, Diagnostics, Located, PluginSource, Project, Source, Span,
     node::{Leaf, Node},
@@ -63,6 +63,7 @@ fn project(source: &Arc<Source>, root: Node<'_>, out: &mut Diagnostics) -> Optio
         own_limits: limits,
         budget_micros: root.table("budget").and_then(|b| b.amount("limit")),
         signals,
+        principals: principals::read(source, root, out),
         operator: None,
         cap_attempt: None,
     })

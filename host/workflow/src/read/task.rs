@@ -35,6 +35,7 @@ const AGENT_KEYS: &[(&str, &str)] = &[
     ("model", "a wait runs no plugin; remove it"),
     ("secrets", "a wait runs no plugin; remove it"),
     ("charge", "a wait runs no plugin; remove it"),
+    ("question", "a wait runs no plugin; remove it"),
     ("limits", "a wait runs no plugin; remove it"),
     ("budget", "a wait costs nothing; remove it"),
     ("produces", "a wait makes no artifacts; remove it"),

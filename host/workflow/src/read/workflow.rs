@@ -3,12 +3,15 @@
 
 use super::{narrowing::narrowing, open, present, task::read_task};
 use crate::{
-    ApprovalOn, ApprovalRule, Code, DEFAULT_CONCURRENCY, Diagnostic, Diagnostics, InputDecl,
-    InputType, Located, OnTimeout, PlannerUse, Review, Source, Span, Workflow, WrittenGate,
+    ApprovalRule, Code, DEFAULT_CONCURRENCY, Diagnostic, Diagnostics, InputDecl, InputType,
+    Located, PlannerUse, Review, Source, Span, Workflow, WrittenGate,
     node::{Leaf, Node},
     shape::WORKFLOW,
+    suggest::list,
 };
-use sandgate_model::{GateId, OnFailure, OverBudget, PluginName, RunBudget, WorkflowName};
+use sandgate_model::{
+    GateId, OnFailure, OverBudget, PluginName, RuleOn, RuleTimeout, RunBudget, WorkflowName,
+};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -219,10 +222,11 @@ fn gate(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<W
 }
 
 fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Option<ApprovalRule> {
-    let mut on: Vec<ApprovalOn> = node
+    let find = |word: &str| RuleOn::ALL.into_iter().find(|on| on.as_str() == word);
+    let mut on: Vec<RuleOn> = node
         .list("on")
         .iter()
-        .filter_map(|l| ApprovalOn::find(l.text()?.value))
+        .filter_map(|l| find(l.text()?.value))
         .collect();
     if let Some(leaf) = node.get("on").filter(|l| l.items().is_empty()) {
         out.push(
@@ -232,15 +236,16 @@ fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Opti
                 source,
                 leaf.span,
             )
-            .help("write on = [\"plan\"], or \"task\", \"exec\", \"http\", \"model\", \"charge\""),
+            .help(format!("write {}", list(ApprovalRule::ON))),
         );
     }
     on.sort();
     on.dedup();
-    let roles: Vec<String> = node
+    let roles: Vec<Located<String>> = node
         .list("roles")
         .iter()
-        .filter_map(|l| Some(l.text()?.value.to_owned()))
+        .filter_map(Leaf::text)
+        .map(|t| Located::new(t.value.to_owned(), t.span))
         .collect();
     if let Some(leaf) = node.get("roles").filter(|l| l.items().is_empty()) {
         out.push(
@@ -254,24 +259,42 @@ fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Opti
         );
     }
     let timeout = node.duration("timeout");
-    let on_timeout = match node.text("on_timeout").map(|t| t.value) {
-        Some("approve") => OnTimeout::Approve,
-        _ => OnTimeout::Reject,
-    };
-    if let Some(leaf) = node
-        .get("on_timeout")
-        .filter(|_| node.get("timeout").is_none())
-    {
+    let escalate = node.text("escalate");
+    let approve = node
+        .text("on_timeout")
+        .filter(|word| word.value == "approve");
+    for key in ["on_timeout", "escalate"] {
+        if let Some(leaf) = node.get(key).filter(|_| node.get("timeout").is_none()) {
+            out.push(
+                Diagnostic::new(
+                    Code::BAD_RULE,
+                    format!("`{key}` without a `timeout` never happens"),
+                    source,
+                    leaf.span,
+                )
+                .help(format!(
+                    "add a timeout, such as timeout = \"4h\", or leave `{key}` out"
+                )),
+            );
+        }
+    }
+    if let (Some(approve), Some(role)) = (&approve, &escalate) {
         out.push(
             Diagnostic::new(
                 Code::BAD_RULE,
-                "`on_timeout` without a `timeout` never happens",
+                "what is approved by its timeout is not escalated",
                 source,
-                leaf.span,
+                role.span,
             )
-            .help("add a timeout, such as timeout = \"4h\", or leave `on_timeout` out"),
+            .also(source, approve.span, "approved here")
+            .help("keep `escalate`, or on_timeout = \"approve\""),
         );
     }
+    let on_timeout = match (approve, &escalate) {
+        (Some(_), _) => RuleTimeout::Approve,
+        (None, Some(role)) => RuleTimeout::Escalate(role.value.to_owned()),
+        (None, None) => RuleTimeout::Reject,
+    };
     let name = node.text("name")?;
     if matches!(name.value, "before" | "after" | "required" | "none") {
         out.push(
@@ -294,6 +317,7 @@ fn approval(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) -> Opti
         count: node.int("count").unwrap_or(1),
         timeout,
         on_timeout,
-        self_approval: node.bool("self_approval").unwrap_or(false),
+        self_approval: node.bool("self_approval").unwrap_or(true),
+        escalate_span: escalate.map(|e| e.span),
     })
 }

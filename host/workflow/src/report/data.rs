@@ -121,11 +121,11 @@ pub struct ReportedSecret {
 /// Something that will ask a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ask {
-    /// `plan`, `task`, `result`, `http`, `exec`, `model`, `charge` or `budget`.
+    /// `plan`, `task`, `result`, `http`, `exec`, `model`, `charge`, `question` or `budget`.
     pub on: &'static str,
-    /// What it is about: the id of a task, a line of authority; empty for the plan.
+    /// What it is about: the id of a task, a line of authority, who may ask a question; empty for the plan and the budget.
     pub what: String,
-    /// The approval rules that apply; empty: anybody who may approve.
+    /// The approval rules that apply, all of them; empty: anybody who may approve.
     pub rules: Vec<String>,
 }
 

@@ -20,9 +20,9 @@ use crate::{
     lock::diff::{harmless, unversioned},
 };
 use sandgate_authority::{
-    Denial, Narrowing, Origin, Refusal, Resolution, plugin_lines, secret_target,
+    Denial, Narrowing, Origin, Refusal, Resolution, plugin_lines, secret_target, sources,
 };
-use sandgate_model::{Grants, PluginName, TaskLimits};
+use sandgate_model::{Grants, NeedKind, PluginName, TaskLimits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One use, before it was decided about.
@@ -47,13 +47,18 @@ pub fn policy_report(
     let mut in_use: BTreeMap<&PluginName, &CatalogEntry> = BTreeMap::new();
     let mut reports = Vec::new();
     let mut lines = BTreeSet::new();
+    let mut asking = Vec::new();
     for one in uses(workflow) {
         let entry = catalog.get(one.plugin);
         if let Some(entry) = entry {
             in_use.insert(one.plugin, entry);
         }
-        let report = used(&one, entry, project, &plugins);
+        let report = used(&one, entry, workflow, project, &plugins);
         lines.extend(report.asks.iter().cloned());
+        let question = |g: &GrantLine| g.kind == Some(NeedKind::Question);
+        if report.grants.iter().any(question) {
+            asking.push(format!("{} `{}`", one.kind, one.id));
+        }
         reports.push(report);
     }
     // A planner may use any agent: what each can get at most belongs to the picture.
@@ -64,7 +69,7 @@ pub fn policy_report(
             .filter(|(_, e)| e.role == sandgate_model::Role::Agent);
         in_use.extend(agents);
     }
-    let asks = asks::all(workflow, &lines);
+    let asks = asks::all(workflow, &lines, &asking);
     PolicyReport {
         project: project.name.to_string(),
         workflow: workflow.name.to_string(),
@@ -127,6 +132,7 @@ fn uses(workflow: &Workflow) -> Vec<Use<'_>> {
 fn used(
     one: &Use<'_>,
     entry: Option<&CatalogEntry>,
+    workflow: &Workflow,
     project: &Project,
     plugins: &Plugins<'_>,
 ) -> UseReport {
@@ -142,8 +148,9 @@ fn used(
             refusals.into_iter().map(refused_line).collect(),
         ),
     };
-    let grants: Vec<GrantLine> = resolution
-        .sources
+    // As a run has them: with the approvals that the workflow's rules add.
+    let held = workflow.under_rules(resolution.grants);
+    let grants: Vec<GrantLine> = sources(&held, &project.policy)
         .into_iter()
         .map(|line| GrantLine {
             text: line.text,
@@ -167,12 +174,12 @@ fn used(
         grants,
         denied: resolution.denied.into_iter().map(denied_line).collect(),
         refused,
-        secrets: used_secrets(&resolution.grants, project),
+        secrets: used_secrets(&held, project),
         asks,
-        outside_effect: resolution.grants.outside_effect(),
+        outside_effect: held.outside_effect(),
         limits: one.limits,
         budget: one.budget,
-        warnings: warn::grants(&resolution.grants, project),
+        warnings: warn::grants(&held, project),
     }
 }
 

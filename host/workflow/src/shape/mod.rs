@@ -70,6 +70,8 @@ pub(crate) enum Kind {
     Map(&'static str, &'static Self),
     /// Text in one form, a table in the other.
     TextOr(&'static Self, &'static Shape),
+    /// `true` or `false` in one form, a table in the other.
+    BoolOr(&'static Shape),
     /// One of these words, or a list.
     WordOrList(&'static [&'static str], &'static Self),
     /// Text in one form, anything checked as text by the reader; kept apart because the schema gives a pattern.

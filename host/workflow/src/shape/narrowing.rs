@@ -67,3 +67,9 @@ pub(super) const CHARGE: Field = may(
     Kind::Bool,
     "Whether it may charge the budget; as the project says when absent.",
 );
+
+pub(super) const QUESTION: Field = may(
+    "question",
+    Kind::Bool,
+    "Whether it may ask people; as the project says when absent.",
+);

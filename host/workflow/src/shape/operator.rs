@@ -74,5 +74,6 @@ const CEILING: Shape = Shape {
             Kind::Bool,
             "Whether plugins may charge the budget.",
         ),
+        may("question", Kind::Bool, "Whether plugins may ask people."),
     ],
 };

@@ -37,8 +37,21 @@ pub(super) const POLICY: Shape = Shape {
         may("secrets", Kind::List(&Kind::Table(&SECRET)), "Secrets."),
         may(
             "charge",
+            Kind::BoolOr(&Shape {
+                what: "a rule for charges",
+                doc: "Plugins may charge the budget.",
+                fields: &[must(
+                    "approval",
+                    APPROVAL,
+                    "Whether each charge has to be approved.",
+                )],
+            }),
+            "Whether plugins may charge the budget; `false` when absent. A table allows it and says whether each charge has to be approved.",
+        ),
+        may(
+            "question",
             Kind::Bool,
-            "Whether plugins may charge the budget; `false` when absent.",
+            "Whether plugins may ask people; `false` when absent.",
         ),
     ],
 };

@@ -56,6 +56,11 @@ pub(crate) const PROJECT: Shape = Shape {
             "The budget.",
         ),
         may(
+            "principal",
+            Kind::List(&Kind::Table(&PRINCIPAL)),
+            "People that may act. Where there is none, the owner of the project's state has every role.",
+        ),
+        may(
             "signals",
             Kind::Table(&Shape {
                 what: "[signals]",
@@ -67,6 +72,28 @@ pub(crate) const PROJECT: Shape = Shape {
                 )],
             }),
             "Signals from outside.",
+        ),
+    ],
+};
+
+/// Longest name of a user of the operating system.
+const USER: usize = 64;
+
+const PRINCIPAL: Shape = Shape {
+    what: "a principal",
+    doc: "Somebody that may act: how the host knows who it is, and what roles it has. At least one of `user` and `token`.",
+    fields: &[
+        must("name", Kind::Name("principal"), "Its name."),
+        may(
+            "roles",
+            Kind::List(&Kind::Name("role")),
+            "Roles that approval rules name; none when absent.",
+        ),
+        may("user", Kind::Text(USER), "User of the operating system."),
+        may(
+            "token",
+            Kind::Pattern(r"^sha256:[0-9a-f]{64}$", "sha256:HEX"),
+            "SHA-256 of its token: `sha256:` and 64 lowercase hexadecimal digits.",
         ),
     ],
 };

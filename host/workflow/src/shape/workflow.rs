@@ -4,11 +4,11 @@ use super::{
     Field, Kind, Shape,
     limits::TASK_LIMITS,
     may, must,
-    narrowing::{CHARGE, EXEC, FILES, HTTP, MERGE, MODEL, SECRETS, WORKSPACE},
+    narrowing::{CHARGE, EXEC, FILES, HTTP, MERGE, MODEL, QUESTION, SECRETS, WORKSPACE},
 };
 use crate::{
     MAX_CONCURRENCY,
-    workflow::{ApprovalOn, InputType},
+    workflow::{ApprovalRule, InputType},
 };
 
 /// Longest text for people, such as a title or a description.
@@ -113,6 +113,7 @@ const PLANNER: Shape = Shape {
         MODEL,
         SECRETS,
         CHARGE,
+        QUESTION,
     ],
 };
 
@@ -173,7 +174,7 @@ const TASK_FIELDS: &[Field] = &[
     may(
         "approval",
         Kind::Name("approval rule"),
-        "`before`, `after`, or the name of an approval rule (before).",
+        "`before`, `after`, or the name of an approval rule: before it starts when the rule is about `task`, otherwise on its `result`.",
     ),
     may(
         "session",
@@ -198,6 +199,7 @@ const TASK_FIELDS: &[Field] = &[
     MODEL,
     SECRETS,
     CHARGE,
+    QUESTION,
     may(
         "limits",
         Kind::Table(&TASK_LIMITS),
@@ -301,6 +303,7 @@ const GATE: Shape = Shape {
         MODEL,
         SECRETS,
         CHARGE,
+        QUESTION,
     ],
 };
 
@@ -311,8 +314,8 @@ const APPROVAL: Shape = Shape {
         must("name", Kind::Name("approval rule"), "Its name."),
         must(
             "on",
-            Kind::List(&Kind::Word(ApprovalOn::WORDS)),
-            "What it is about.",
+            Kind::List(&Kind::Word(ApprovalRule::ON)),
+            "What it is about. `task` and `result` are for tasks that name the rule; everything else applies by itself.",
         ),
         may(
             "roles",
@@ -322,7 +325,7 @@ const APPROVAL: Shape = Shape {
         may(
             "count",
             Kind::Int(1, 100),
-            "Decisions needed; 1 when absent.",
+            "Different people that have to approve; 1 when absent.",
         ),
         may(
             "timeout",
@@ -335,9 +338,14 @@ const APPROVAL: Shape = Shape {
             "What happens then: `reject` (the default), or `approve`, which has to be written out.",
         ),
         may(
+            "escalate",
+            Kind::Name("role"),
+            "Role that alone may decide after the timeout, for as long again; then it is rejected.",
+        ),
+        may(
             "self_approval",
             Kind::Bool,
-            "Whether who started the run may decide; `false` when absent.",
+            "Whether who started the run may decide; `true` when absent.",
         ),
     ],
 };

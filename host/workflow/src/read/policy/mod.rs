@@ -10,8 +10,8 @@ pub(super) use http::{Reach, pattern, private_host};
 use super::project::{bad_path, mode};
 use crate::{Code, Diagnostic, Diagnostics, SecretSource, Source, Span, node::Node};
 use sandgate_authority::{
-    FileScope, GuestPath, HostPath, Origin, Policy, PolicyProblem, PolicyRules, Rule, RuleField,
-    RuleKind,
+    ChargeRule, FileScope, GuestPath, HostPath, Origin, Policy, PolicyProblem, PolicyRules, Rule,
+    RuleField, RuleKind,
 };
 use sandgate_model::ModelGrant;
 use std::{collections::BTreeMap, sync::Arc};
@@ -77,8 +77,19 @@ pub(super) fn read(source: &Arc<Source>, node: Node<'_>, out: &mut Diagnostics) 
     for rule in node.tables("secrets") {
         reader.secret(rule);
     }
-    if node.bool("charge") == Some(true) {
-        reader.rules.charge = node.key_span("charge").map(|s| origin(source, s));
+    let written = |key: &str| node.key_span(key).map(|s| origin(source, s));
+    let charge = node.get("charge").and_then(|leaf| match leaf.table() {
+        Some(rule) => Some(Reader::approval(rule, true)),
+        None => node.bool("charge").filter(|yes| *yes).map(|_| false),
+    });
+    reader.rules.charge = charge.and_then(|approval| {
+        Some(Rule {
+            grant: ChargeRule { approval },
+            origin: written("charge")?,
+        })
+    });
+    if node.bool("question") == Some(true) {
+        reader.rules.question = written("question");
     }
     reader.finish()
 }
