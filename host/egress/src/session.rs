@@ -336,7 +336,7 @@ impl EgressSession {
         } else {
             headers.for_other_origin()
         };
-        let permit = self.parts.authority.permit(&method, &target).map_err(|e| {
+        let permit = self.parts.authority.permit_hop(&method, &target).map_err(|e| {
             EgressError::Denied(format!(
                 "the redirect from {} is refused: {e}",
                 from.origin()

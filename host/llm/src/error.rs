@@ -58,7 +58,6 @@ impl From<sandgate_authority::ModelRefusal> for ModelError {
         match refusal {
             R::NotAName(_) => Self::Invalid(text),
             R::NotGranted { .. } => Self::NotGranted(text),
-            R::Approval { .. } => Self::NotApproved(text),
         }
     }
 }

@@ -125,7 +125,7 @@ impl Provider {
         };
         // A request that could never be permitted is found now and not at the first generation.
         HttpAuthority::new(&grants)
-            .permit("POST", &target)
+            .permit_hop("POST", &target)
             .map_err(|_| {
                 wrong(format!(
                     "its url names the address {}, which is not globally reachable; only a loopback address can be \
@@ -238,12 +238,12 @@ mod tests {
             let provider = provider(kind, url).unwrap();
             assert_eq!(provider.target.url(), is);
             let authority = provider.authority();
-            assert!(authority.permit("POST", &provider.target).is_ok());
-            assert!(authority.permit("GET", &provider.target).is_err());
+            assert!(authority.permit_hop("POST", &provider.target).is_ok());
+            assert!(authority.permit_hop("GET", &provider.target).is_err());
             let beside = provider.target.join("/v1/files").unwrap();
-            assert!(authority.permit("POST", &beside).is_err());
+            assert!(authority.permit_hop("POST", &beside).is_err());
             let elsewhere = Target::parse("https://example.com/v1/chat/completions").unwrap();
-            assert!(authority.permit("POST", &elsewhere).is_err());
+            assert!(authority.permit_hop("POST", &elsewhere).is_err());
             assert!(authority.secret("KEY", &elsewhere).is_err());
             assert!(authority.secret("KEY", &provider.target).is_ok());
         }

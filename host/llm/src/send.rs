@@ -162,7 +162,7 @@ impl Sender {
         deadline: Instant,
     ) -> Try {
         let config = &provider.config;
-        let permit = match self.authority.permit("POST", &provider.target) {
+        let permit = match self.authority.permit_hop("POST", &provider.target) {
             Ok(permit) => permit,
             Err(refusal) => return Try::End(free(ModelError::Host(refusal.to_string()))),
         };
