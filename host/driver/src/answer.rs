@@ -66,6 +66,16 @@ pub(crate) fn describe<T>(outcome: Outcome<T>, deadline: Millis) -> (FailureClas
             format!("its answer was refused: {}", reasons.join("; ")),
         ),
         Outcome::Cancelled => (FailureClass::Host, "it was cancelled".to_owned()),
+        Outcome::Suspended => (
+            FailureClass::Host,
+            "it would have to wait for a person where that is not possible".to_owned(),
+        ),
+        Outcome::Diverged { message } => (
+            FailureClass::Refused,
+            format!(
+                "it could not be taken up where it stopped, since it did something else than the first time: {message}"
+            ),
+        ),
         Outcome::Refused { import, hint } => (
             FailureClass::Refused,
             format!("it imports `{import}`, which is not granted; {hint}"),

@@ -2,19 +2,29 @@
 
 use crate::{
     answer::{failed, from_outcome},
-    call::{self, Ready},
+    call::{self, NotReady, Parted, Ready},
+    clock::millis,
     context,
     local::Shared,
     room::{PATCH, PATCH_TYPE, Room},
     work::{AttemptWork, Inbox},
 };
+use sandgate_engine::Event;
 use sandgate_model::{
     Artifact, ArtifactName, AttemptEnd, AttemptNo, Caller, Charge, Digest, FailureClass, Grants,
     INLINE_MAX, Payload, PlanTask, RunId, Session, TaskIx, TaskOutput, TaskWork, Workspace,
 };
 use sandgate_sandbox::{AgentAnswer, CancelToken, Limits, NewArtifact, Outcome, TaskRequest};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
+
+/// How an attempt ended, or that it waits.
+pub(crate) enum Ran {
+    /// It ended.
+    Ended(AttemptEnd),
+    /// It waits for a person: the event says for what.
+    Suspended(Event),
+}
 
 /// Runs the attempt.
 pub(crate) async fn run(
@@ -24,9 +34,10 @@ pub(crate) async fn run(
     work: AttemptWork,
     cancel: &CancelToken,
     inbox: &Inbox,
-) -> AttemptEnd {
+) -> Ran {
     match attempted(shared, run, which, &work, cancel, inbox).await {
-        Ok(end) | Err(end) => end,
+        Ok(ran) => ran,
+        Err(end) => Ran::Ended(end),
     }
 }
 
@@ -41,7 +52,8 @@ async fn attempted(
     work: &AttemptWork,
     cancel: &CancelToken,
     inbox: &Inbox,
-) -> Result<AttemptEnd, AttemptEnd> {
+) -> Result<Ran, AttemptEnd> {
+    let since = Instant::now();
     let task = work
         .plan
         .task(work.place)
@@ -66,6 +78,14 @@ async fn attempted(
     let input = context::render(shared, input, &work.plan.inputs, &work.upstream)
         .await
         .map_err(|message| failed(FailureClass::Input, message))?;
+    let input = match work.approved {
+        None => input,
+        Some(approved) => {
+            crate::ask::approved_input(shared, run, task, &plugin, work, approved, input)
+                .await
+                .map_err(|message| failed(FailureClass::Refused, message))?
+        }
+    };
     plugin
         .check_input(&input)
         .map_err(|message| failed(FailureClass::Input, message))?;
@@ -74,6 +94,14 @@ async fn attempted(
         let message = format!(
             "a pinned session lives on from task to task, so it cannot have a workspace of its own: write \
              workspace = \"shared\", or leave `session` out of task `{}`",
+            work.id
+        );
+        return Err(failed(FailureClass::Refused, message));
+    }
+    if matches!(session, Session::Pinned(_)) && task.grants.may_wait() {
+        let message = format!(
+            "a pinned session lives on from task to task, so nothing in it can wait for a person: leave `session` out of \
+             task `{}`, or what needs an approval",
             work.id
         );
         return Err(failed(FailureClass::Refused, message));
@@ -101,12 +129,18 @@ async fn attempted(
         own: task.limits,
         allowance: work.allowance,
         inbox,
+        name: agent,
+        restore: work.restore.as_ref(),
     };
     // Directories are made last: nothing between here and the call can fail and leave them behind.
-    let Ready { call, room } =
-        call::prepare(shared, &caller, &plugin, &task.grants, task.timeout, cancel)
-            .await
-            .map_err(|message| failed(FailureClass::Refused, message))?;
+    let Ready {
+        call,
+        room,
+        desk,
+        tape,
+    } = call::prepare(shared, &caller, &plugin, &task.grants, task.timeout, cancel)
+        .await
+        .map_err(|NotReady { class, message }| failed(class, message))?;
     let outcome = match session {
         Session::Spawn => shared.sandbox.run(&call, config, request).await.outcome,
         Session::Pinned(name) => {
@@ -122,11 +156,23 @@ async fn attempted(
     match outcome {
         Outcome::Output(answer) => {
             let answer = with_changes(task, answer, room).await?;
-            Ok(store(shared, task, &plugin, answer).await?)
+            Ok(Ran::Ended(store(shared, task, &plugin, answer).await?))
+        }
+        Outcome::Suspended => {
+            let took = millis(since.elapsed());
+            match call::part(shared, &desk, caller.by, tape.as_ref(), room, took).await {
+                Parted::Suspended(event) => Ok(Ran::Suspended(event)),
+                Parted::Failed(NotReady { class, message }) => Err(failed(class, message)),
+            }
         }
         other => {
-            if let Some(room) = room {
-                room.discard().await;
+            match room {
+                // It goes on when the host is there again, where it stopped.
+                Some(room) if tape.is_some() && shared.stopping() => {
+                    room.park().await.map_err(host)?;
+                }
+                Some(room) => room.discard().await,
+                None => {}
             }
             Err(from_outcome(other, task.timeout))
         }
@@ -243,11 +289,22 @@ pub(crate) async fn payload(shared: &Arc<Shared>, value: Value) -> Result<Payloa
     })
 }
 
-async fn put(shared: &Arc<Shared>, bytes: Vec<u8>) -> Result<Digest, String> {
+/// Stores bytes, durably.
+pub(crate) async fn put(shared: &Arc<Shared>, bytes: Vec<u8>) -> Result<Digest, String> {
     let shared = Arc::clone(shared);
     match tokio::task::spawn_blocking(move || shared.artifacts.put(&bytes)).await {
         Ok(Ok(digest)) => Ok(digest),
         Ok(Err(error)) => Err(format!("it could not be stored: {}", crate::chain(&error))),
         Err(error) => Err(format!("it could not be stored: {error}")),
+    }
+}
+
+/// The bytes of an object, checked against its name.
+pub(crate) async fn get(shared: &Arc<Shared>, digest: Digest) -> Result<Vec<u8>, String> {
+    let shared = Arc::clone(shared);
+    match tokio::task::spawn_blocking(move || shared.artifacts.get(&digest)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(format!("{digest} cannot be read: {}", crate::chain(&error))),
+        Err(error) => Err(format!("{digest} cannot be read: {error}")),
     }
 }

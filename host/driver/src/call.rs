@@ -1,18 +1,21 @@
 //! From a plan's grants and the project's limits to a call of the sandbox.
 
 use crate::{
-    effects::{Caps, Minting, mint, still_allowed},
+    effects::{CallDesk, Caps, Facts, Minted, Minting, Parting, mint, offered, still_allowed},
     local::{CallSink, Shared},
     notice::{LogLevel, LogSource},
     plugins::Plugin,
-    room::Room,
+    room::{Keep, Room},
     work::Inbox,
 };
-use sandgate_engine::Allowance;
-use sandgate_model::{Artifact, Grants, Millis, RunId, TaskId, TaskLimits};
-use sandgate_sandbox::{
-    ArtifactSource, Call, CancelToken, Limits, Progress, ReadableArtifact, Sink, Turn,
+use sandgate_engine::{Allowance, Event, Restore};
+use sandgate_model::{
+    Artifact, Digest, FailureClass, Grants, Millis, PluginName, RunId, TaskId, TaskLimits,
 };
+use sandgate_sandbox::{
+    ArtifactSource, Call, CancelToken, Limits, Progress, ReadableArtifact, Sink, Tape, Turn,
+};
+use sandgate_workspace::AttemptKey;
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -32,12 +35,108 @@ pub(crate) struct Caller<'a> {
     /// What it may spend.
     pub(crate) allowance: Allowance,
     pub(crate) inbox: &'a Inbox,
+    /// The plugin, as the project names it.
+    pub(crate) name: &'a PluginName,
+    /// Where it stopped, when it is taken up again.
+    pub(crate) restore: Option<&'a Restore>,
 }
 
 /// A call that can begin, with its directories.
 pub(crate) struct Ready {
     pub(crate) call: Call,
     pub(crate) room: Option<Room>,
+    pub(crate) desk: Arc<CallDesk>,
+    /// What the host answers to it; absent when it cannot be suspended.
+    pub(crate) tape: Option<Tape>,
+}
+
+/// Why a call did not begin.
+#[derive(Debug)]
+pub(crate) struct NotReady {
+    pub(crate) class: FailureClass,
+    pub(crate) message: String,
+}
+
+impl NotReady {
+    fn refused(message: String) -> Self {
+        Self {
+            class: FailureClass::Refused,
+            message,
+        }
+    }
+
+    fn host(message: String) -> Self {
+        Self {
+            class: FailureClass::Host,
+            message,
+        }
+    }
+}
+
+/// Where the directories of a piece of work are kept. The same for an attempt that is taken up again, in whatever
+/// process.
+pub(crate) fn room_key(run: RunId, by: sandgate_model::Caller) -> AttemptKey {
+    let run = run.to_string();
+    let (kind, place, attempt) = match by {
+        sandgate_model::Caller::Planner => ("planner", 0, 0),
+        sandgate_model::Caller::Task { task, attempt } => ("task", task.0, attempt.0),
+        sandgate_model::Caller::Gate { gate, attempt } => ("gate", gate.0, attempt.0),
+    };
+    AttemptKey::new(&[&run, kind, &place.to_string(), &attempt.to_string()])
+}
+
+/// How work that a port stopped in the middle ended.
+pub(crate) enum Parted {
+    /// It waits for a person; this is to be recorded.
+    Suspended(Event),
+    /// It failed.
+    Failed(NotReady),
+}
+
+/// What is to be recorded of work that stopped in the middle of a call. Its directories are kept.
+pub(crate) async fn part(
+    shared: &Arc<Shared>,
+    desk: &CallDesk,
+    by: sandgate_model::Caller,
+    tape: Option<&Tape>,
+    room: Option<Room>,
+    took: Millis,
+) -> Parted {
+    let failed = |room: Option<Room>, failed: NotReady| async move {
+        if let Some(room) = room {
+            room.discard().await;
+        }
+        Parted::Failed(failed)
+    };
+    let ask = match desk.parting() {
+        Some(Parting::Ask(ask)) => *ask,
+        Some(Parting::Stale(why)) => return failed(room, NotReady::refused(why)).await,
+        Some(Parting::Host(why)) => return failed(room, NotReady::host(why)).await,
+        None => {
+            let why = "it stopped in the middle of a call and nobody knows why; this is a fault of sandgate";
+            return failed(room, NotReady::host(why.to_owned())).await;
+        }
+    };
+    let Some(tape) = tape else {
+        let why =
+            "it would have to wait for a person, and was not recorded; this is a fault of sandgate";
+        return failed(room, NotReady::host(why.to_owned())).await;
+    };
+    let tape = match crate::attempt::put(shared, tape.take()).await {
+        Ok(digest) => digest,
+        Err(why) => return failed(room, NotReady::host(why)).await,
+    };
+    if let Some(room) = room
+        && let Err(why) = room.park().await
+    {
+        return Parted::Failed(NotReady::host(why));
+    }
+    Parted::Suspended(Event::Suspended {
+        by,
+        ask,
+        tape,
+        took,
+    })
 }
 
 /// A call of `plugin` with these grants: directories are opened and ports are minted here, so that what was granted is
@@ -52,10 +151,36 @@ pub(crate) async fn prepare(
     grants: &Grants,
     timeout: Millis,
     cancel: &CancelToken,
-) -> Result<Ready, String> {
+) -> Result<Ready, NotReady> {
     if *grants != Grants::default() {
-        still_allowed(&shared.project, caller.who, grants)?;
+        still_allowed(&shared.project, caller.who, grants).map_err(NotReady::refused)?;
     }
+    let recorded = grants.may_wait();
+    let tape = match (recorded, caller.restore) {
+        (false, _) => None,
+        (true, None) => Some(Tape::recording()),
+        (true, Some(restore)) => {
+            let mut segments = Vec::with_capacity(restore.tape.len());
+            for digest in &restore.tape {
+                let bytes = crate::attempt::get(shared, *digest).await;
+                segments.push(bytes.map_err(NotReady::host)?);
+            }
+            let tape = Tape::resume(&segments).map_err(|error| {
+                NotReady::host(format!(
+                    "it cannot be taken up where it stopped: {}",
+                    crate::chain(&error)
+                ))
+            })?;
+            Some(tape)
+        }
+    };
+    let facts = Facts {
+        run: caller.run,
+        who: caller.who.to_owned(),
+        plugin: caller.name.clone(),
+        component: plugin.component.digest(),
+        policy: policy(&shared.project, caller.who, grants).map_err(NotReady::refused)?,
+    };
     let deadline = Duration::from_millis(timeout.0);
     let sink = Arc::new(CallSink {
         run: caller.run,
@@ -65,12 +190,17 @@ pub(crate) async fn prepare(
         log: shared.log(caller.run),
         notices: shared.notices.clone(),
     });
-    let key = [
-        caller.run.to_string(),
-        format!("{:?}", caller.by),
-        caller.who.to_owned(),
-    ];
-    let room = Room::open(shared, caller.run, &key, caller.who, grants).await?;
+    let keep = match (recorded, caller.restore) {
+        (false, _) => Keep::No,
+        (true, None) => Keep::New,
+        // Nothing of it is on the tape, so it begins anew, and with new directories.
+        (true, Some(restore)) if restore.tape.is_empty() => Keep::New,
+        (true, Some(_)) => Keep::Again,
+    };
+    let key = room_key(caller.run, caller.by);
+    let room = Room::open(shared, caller.run, key, caller.who, grants, keep)
+        .await
+        .map_err(NotReady::refused)?;
     if let Some(left_out) = room.as_ref().and_then(Room::left_out) {
         sink.write(LogLevel::Warn, LogSource::Log, left_out);
     }
@@ -89,12 +219,12 @@ pub(crate) async fn prepare(
         host_calls: low(project.calls, own.calls),
         ..caller.limits.clone()
     };
-    let mut powers = mint(
-        &shared.brokers,
-        &shared.project,
+    let Minted { mut powers, desk } = mint(
+        shared,
         Minting {
             run: caller.run,
             by: caller.by,
+            facts,
             grants,
             allowance: caller.allowance,
             inbox: caller.inbox,
@@ -123,9 +253,28 @@ pub(crate) async fn prepare(
             cancel: cancel.clone(),
             sink,
             powers,
+            tape: tape.clone(),
         },
     };
-    Ok(Ready { call, room })
+    Ok(Ready {
+        call,
+        room,
+        desk,
+        tape,
+    })
+}
+
+/// Digest of all that project and operator offer at this moment: an approval is bound to it, so that a policy that
+/// changed meanwhile is noticed.
+pub(crate) fn policy(
+    project: &crate::project::Project,
+    who: &str,
+    grants: &Grants,
+) -> Result<Digest, String> {
+    let offered = offered(project, who, grants)?;
+    let bytes = serde_json::to_vec(&offered)
+        .map_err(|error| format!("the policy cannot be written down: {error}"))?;
+    Ok(Digest::of(&bytes))
 }
 
 /// Memory of the instance: what the project wrote, or the role's own default where it wrote nothing.

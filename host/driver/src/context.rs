@@ -20,6 +20,18 @@ pub(crate) fn input(task: &PlanTask) -> Vec<TaskId> {
     }
 }
 
+/// Tasks that what a wait matches by names.
+pub(crate) fn waits(task: &PlanTask) -> Vec<TaskId> {
+    match &task.work {
+        TaskWork::Wait(wait) => wait
+            .matches
+            .values()
+            .flat_map(|text| ids(&references(&Value::String(text.clone()))))
+            .collect(),
+        TaskWork::Agent { .. } => Vec::new(),
+    }
+}
+
 /// Tasks that `when` and `for_each` name.
 pub(crate) fn expressions(task: &PlanTask) -> Vec<TaskId> {
     [&task.when, &task.for_each]

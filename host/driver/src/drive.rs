@@ -3,10 +3,13 @@
 
 use crate::{
     clock::Clock,
+    control::Done,
     notice::Notice,
-    reader::kept_row,
+    project::Project,
+    reader::{Reader, kept_row},
     record::encode,
-    work::{Executor, Inbox, JobKey, Message},
+    wishes::Reply,
+    work::{Executor, Inbox, JobKey, Message, Prepared},
 };
 use sandgate_engine::{Command, Event, Run, Start, Timer};
 use sandgate_journal::{AppendError, NewRecord, Writer};
@@ -28,6 +31,23 @@ pub(crate) struct Active {
     pub(crate) jobs: BTreeSet<JobKey>,
     /// Sequence number of its last record that this process wrote; 0 when it wrote none.
     pub(crate) last_seq: u64,
+    /// It is only recorded in: nothing of it starts here, and no command of it is performed.
+    pub(crate) passive: bool,
+    /// What ran of it in a process that is gone was ended.
+    pub(crate) taken: bool,
+}
+
+impl Active {
+    /// A run as it is.
+    pub(crate) fn new(run: Run, passive: bool) -> Self {
+        Self {
+            run,
+            jobs: BTreeSet::new(),
+            last_seq: 0,
+            passive,
+            taken: false,
+        }
+    }
 }
 
 /// Why a drive ended early.
@@ -48,17 +68,22 @@ pub enum DriveError {
 #[derive(Default)]
 pub(crate) struct Decided {
     records: Vec<NewRecord>,
-    events: Vec<(RunId, Moment, Arc<Event>)>,
+    /// The event of each record; absent for records of no run.
+    events: Vec<Option<(RunId, Moment, Arc<Event>)>>,
     commands: Vec<(RunId, Command)>,
     faults: Vec<(RunId, String)>,
     /// Whoever waits for a record of this pass to be durable.
-    told: Vec<Told>,
+    pub(crate) told: Vec<Told>,
+    /// Runs in which a wait for a signal began.
+    begun: Vec<RunId>,
 }
 
 /// Somebody who waits for a record to be durable.
-enum Told {
+pub(crate) enum Told {
     /// A call that may begin, with its number.
     Call(oneshot::Sender<Result<u32, String>>, u32),
+    /// Whoever wished something, with what came of it.
+    Wish(Reply, Done),
     /// Anybody else.
     Record(oneshot::Sender<()>),
 }
@@ -69,6 +94,11 @@ pub(crate) struct Loop {
     pub(crate) writer: Writer,
     pub(crate) executor: Arc<dyn Executor>,
     pub(crate) runs: BTreeMap<RunId, Active>,
+    pub(crate) project: Arc<Project>,
+    pub(crate) reader: Reader,
+    pub(crate) signals: sandgate_engine::Inbox,
+    /// Nothing runs here: what is wished is recorded.
+    pub(crate) offline: bool,
     timers: BTreeMap<(RunId, Timer), Moment>,
     due: BTreeSet<(Moment, RunId, Timer)>,
     inbox: Inbox,
@@ -76,9 +106,19 @@ pub(crate) struct Loop {
 }
 
 impl Loop {
-    pub(crate) fn new(clock: Clock, writer: Writer, executor: Arc<dyn Executor>) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        writer: Writer,
+        executor: Arc<dyn Executor>,
+        (project, reader): (Arc<Project>, Reader),
+        signals: sandgate_engine::Inbox,
+    ) -> Self {
         let (inbox, messages) = mpsc::unbounded_channel();
         Self {
+            project,
+            reader,
+            signals,
+            offline: false,
             clock,
             writer,
             executor,
@@ -105,11 +145,7 @@ impl Loop {
         decided
             .push(id, at, first, commands)
             .map_err(DriveError::Encode)?;
-        let mut active = Active {
-            run,
-            jobs: BTreeSet::new(),
-            last_seq: 0,
-        };
+        let mut active = Active::new(run, false);
         for event in then {
             let commands = active
                 .run
@@ -165,9 +201,10 @@ impl Loop {
             let now = self.clock.now();
             let mut decided = Decided::default();
             for message in batch.drain(..) {
-                touched.insert(self.decide(message, now, stopping, &mut decided)?);
+                self.decide(message, now, stopping, &mut touched, &mut decided)?;
             }
             self.fire_timers(now, &mut touched, &mut decided)?;
+            self.pick_up_begun(now, &mut decided)?;
             if !stopping {
                 for id in &touched {
                     self.start_ready(*id, now, &mut decided)?;
@@ -215,14 +252,41 @@ impl Loop {
     /// Whether anything happens without a person: a job, a retry. A wait for a signal counts with `wait` only.
     fn moves(&self, wait: bool) -> bool {
         if wait {
-            return self.runs.values().any(|a| !a.run.state().ended());
+            let mut driven = self.runs.values().filter(|a| !a.passive);
+            return driven.any(|a| !a.run.state().ended());
         }
         self.due.iter().any(|(_, id, timer)| {
             matches!(timer, Timer::Retry(_)) && self.runs.get(id).is_some_and(|a| !a.run.paused())
         })
     }
 
+    /// Early signals for waits that began in this pass; delivering one may begin another.
+    fn pick_up_begun(&mut self, now: Moment, decided: &mut Decided) -> Result<(), DriveError> {
+        while !decided.begun.is_empty() {
+            let begun = std::mem::take(&mut decided.begun);
+            self.pick_up(begun, now, decided)?;
+        }
+        Ok(())
+    }
+
+    /// Records one wish, and performs nothing: for a project that nobody drives.
+    pub(crate) async fn record(
+        &mut self,
+        prepared: Prepared,
+        reply: Reply,
+        show: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<(), DriveError> {
+        self.offline = true;
+        let now = self.clock.now();
+        let mut decided = Decided::default();
+        let mut touched = BTreeSet::new();
+        self.grant(prepared, now, reply, &mut touched, &mut decided)?;
+        self.pick_up_begun(now, &mut decided)?;
+        self.act(decided, show).await
+    }
+
     fn take_down(&mut self) {
+        self.executor.stopping();
         for (id, active) in &self.runs {
             for key in &active.jobs {
                 self.executor.cancel(*id, *key);
@@ -235,12 +299,13 @@ impl Loop {
         message: Message,
         now: Moment,
         stopping: bool,
+        touched: &mut BTreeSet<RunId>,
         decided: &mut Decided,
-    ) -> Result<RunId, DriveError> {
+    ) -> Result<(), DriveError> {
         match message {
             Message::Timer { run, timer } => {
+                touched.insert(run);
                 let _late = self.step(run, now, Event::TimerFired { timer }, decided)?;
-                Ok(run)
             }
             Message::Call {
                 run,
@@ -248,16 +313,51 @@ impl Loop {
                 request,
                 reply,
             } => {
+                touched.insert(run);
                 self.begin_call(run, now, by, *request, reply, decided)?;
-                Ok(run)
+            }
+            Message::Consent {
+                run,
+                by,
+                kind,
+                digest,
+                reply,
+            } => {
+                if let Some(active) = self.runs.get(&run) {
+                    // Whoever asked may be gone, here and below.
+                    drop(reply.send(active.run.consent(by, kind, digest)));
+                }
+            }
+            Message::AnswerOf {
+                run,
+                by,
+                digest,
+                reply,
+            } => {
+                if let Some(active) = self.runs.get(&run) {
+                    drop(reply.send(active.run.answer(by, digest)));
+                }
+            }
+            Message::Wish { prepared, reply } => {
+                if stopping {
+                    // What was running is being taken down; whoever asks finds the next owner.
+                    return Ok(());
+                }
+                touched.extend(match &*prepared {
+                    Prepared::Plain(wanted) => wanted.wish.run(),
+                    Prepared::Create { run, .. } | Prepared::Modify { run, .. } => Some(*run),
+                    Prepared::Signal(_) => None,
+                });
+                self.grant(*prepared, now, reply, touched, decided)?;
             }
             Message::Record { run, event, reply } => {
+                touched.insert(run);
                 if self.step(run, now, event, decided)?.is_ok() {
                     decided.told.extend(reply.map(Told::Record));
                 }
-                Ok(run)
             }
             Message::Done { run, key, event } => {
+                touched.insert(run);
                 let mut cancelling = false;
                 if let Some(active) = self.runs.get_mut(&run) {
                     active.jobs.remove(&key);
@@ -265,17 +365,37 @@ impl Loop {
                 }
                 // In a run that is being cancelled a cancelled attempt is just that, also when the host stops.
                 let stopping = stopping && !cancelling;
-                if let Some(event) = if stopping {
-                    interrupted(event)
-                } else {
-                    Some(event)
-                } {
-                    // One that does not fit any more is dropped.
-                    let _late = self.step(run, now, event, decided)?;
+                let event = match stopping {
+                    true => event.and_then(interrupted),
+                    false => event,
+                };
+                if let Some(event) = event {
+                    self.job_ended(run, now, event, decided)?;
                 }
-                Ok(run)
             }
         }
+        Ok(())
+    }
+
+    /// What a job came to. An event that does not fit any more is dropped, but work that wanted to wait for a person when
+    /// it was being taken down has to end.
+    fn job_ended(
+        &mut self,
+        run: RunId,
+        now: Moment,
+        event: Event,
+        decided: &mut Decided,
+    ) -> Result<(), DriveError> {
+        let instead = match &event {
+            Event::Suspended { by, took, .. } => ended_instead(*by, *took),
+            _ => None,
+        };
+        if self.step(run, now, event, decided)?.is_err()
+            && let Some(instead) = instead
+        {
+            let _late = self.step(run, now, instead, decided)?;
+        }
+        Ok(())
     }
 
     /// The intent of a call. Its number is the run's to give: calls of one guest may come in any order.
@@ -306,7 +426,7 @@ impl Loop {
 
     /// Steps one run. An event that no longer fits (an answer after a cancel, say) leaves no trace, as it must; the
     /// inner result says why it does not fit.
-    fn step(
+    pub(crate) fn step(
         &mut self,
         id: RunId,
         now: Moment,
@@ -337,7 +457,8 @@ impl Loop {
         while let Some((at, id, timer)) = self.due.first().copied().filter(|(at, ..)| *at <= now) {
             self.due.remove(&(at, id, timer));
             self.timers.remove(&(id, timer));
-            touched.insert(self.decide(Message::Timer { run: id, timer }, now, false, decided)?);
+            let message = Message::Timer { run: id, timer };
+            self.decide(message, now, false, touched, decided)?;
         }
         Ok(())
     }
@@ -348,13 +469,15 @@ impl Loop {
         now: Moment,
         decided: &mut Decided,
     ) -> Result<(), DriveError> {
-        let Some(active) = self.runs.get_mut(&id) else {
+        let Some(active) = self.runs.get_mut(&id).filter(|a| !a.passive) else {
             return Ok(());
         };
         while let Some(start) = active.run.next_start() {
             let event = match start {
                 Start::Attempt { task, attempt } => Event::AttemptStarted { task, attempt },
+                Start::AttemptResumed { task, attempt } => Event::AttemptResumed { task, attempt },
                 Start::Gate { gate, attempt } => Event::GateStarted { gate, attempt },
+                Start::GateResumed { gate, attempt } => Event::GateResumed { gate, attempt },
             };
             match active.run.step(now, &event) {
                 Ok(commands) => {
@@ -386,6 +509,7 @@ impl Loop {
             commands,
             faults,
             told,
+            begun: _,
         } = decided;
         if !records.is_empty() {
             let (done, appended) = oneshot::channel();
@@ -400,7 +524,10 @@ impl Loop {
                 .await
                 .map_err(|_| DriveError::WriterGone)?
                 .map_err(DriveError::Append)?;
-            for (seq, (run, at, event)) in (appended.first_seq..).zip(events) {
+            for (seq, event) in (appended.first_seq..).zip(events) {
+                let Some((run, at, event)) = event else {
+                    continue;
+                };
                 if let Some(active) = self.runs.get_mut(&run) {
                     active.last_seq = seq;
                 }
@@ -416,6 +543,7 @@ impl Loop {
             // Who waited may be gone; the record stands.
             match waiting {
                 Told::Call(reply, call) => drop(reply.send(Ok(call))),
+                Told::Wish(reply, done) => drop(reply.send(Ok(done))),
                 Told::Record(reply) => drop(reply.send(())),
             }
         }
@@ -447,14 +575,7 @@ impl Loop {
 
     /// Takes a run in as it is.
     pub(crate) fn take(&mut self, run: Run) {
-        self.runs.insert(
-            run.id(),
-            Active {
-                run,
-                jobs: BTreeSet::new(),
-                last_seq: 0,
-            },
-        );
+        self.runs.insert(run.id(), Active::new(run, false));
     }
 
     /// Keeps the rows of runs that ended, so that lists need not replay them. Only a shortcut: a row that cannot
@@ -477,18 +598,46 @@ impl Loop {
 }
 
 impl Decided {
-    fn push(
+    pub(crate) fn push(
         &mut self,
         id: RunId,
         at: Moment,
         event: Event,
         commands: Vec<Command>,
     ) -> Result<(), serde_json::Error> {
+        if matches!(event, Event::WaitStarted { .. }) {
+            self.begun.push(id);
+        }
         self.records.push(encode(id, at, &event)?);
-        self.events.push((id, at, Arc::new(event)));
+        self.events.push(Some((id, at, Arc::new(event))));
         self.commands
             .extend(commands.into_iter().map(|command| (id, command)));
         Ok(())
+    }
+
+    /// A record of no run.
+    pub(crate) fn own(&mut self, record: NewRecord) {
+        self.records.push(record);
+        self.events.push(None);
+    }
+}
+
+/// How work ends that wanted to wait for a person and may not any more: it was being taken down.
+fn ended_instead(by: Caller, took: sandgate_model::Millis) -> Option<Event> {
+    match by {
+        Caller::Task { task, attempt } => Some(Event::AttemptEnded {
+            task,
+            attempt,
+            end: AttemptEnd::Cancelled,
+            took,
+        }),
+        Caller::Gate { gate, attempt } => Some(Event::GateEnded {
+            gate,
+            attempt,
+            end: sandgate_engine::GateEnd::Cancelled,
+            took,
+        }),
+        Caller::Planner => None,
     }
 }
 
@@ -536,6 +685,9 @@ pub enum RequestError {
     /// The run's state does not allow it.
     #[error("the run does not take that now")]
     Illegal(#[source] Box<sandgate_engine::Illegal>),
+    /// Nobody knows who asks.
+    #[error("{0}")]
+    Unknown(String),
     /// It could not be recorded.
     #[error(transparent)]
     Drive(#[from] DriveError),

@@ -2,14 +2,16 @@
 
 use crate::{
     answer::describe,
-    call, context,
+    call::{self, Parted},
+    clock::millis,
+    context,
     local::Shared,
     work::{Given, Inbox},
 };
-use sandgate_engine::{Allowance, GateEnd};
+use sandgate_engine::{Allowance, Event, GateEnd, Restore};
 use sandgate_model::{Artifact, AttemptNo, Caller, GateIx, Plan, RunId, TaskId, TaskLimits};
 use sandgate_sandbox::{CancelToken, FinishedTask, Limits, Outcome, Subject};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// Which gate, and what it may spend.
 pub(crate) struct Gate<'a> {
@@ -17,6 +19,16 @@ pub(crate) struct Gate<'a> {
     pub(crate) attempt: AttemptNo,
     pub(crate) allowance: Allowance,
     pub(crate) inbox: &'a Inbox,
+    /// Where it stopped, when it is taken up again.
+    pub(crate) restore: Option<&'a Restore>,
+}
+
+/// How a gate ended, or that it waits.
+pub(crate) enum Checked {
+    /// It ended.
+    Ended(GateEnd),
+    /// It waits for a person: the event says for what.
+    Suspended(Event),
 }
 
 /// Runs the gate.
@@ -27,10 +39,10 @@ pub(crate) async fn run(
     plan: &Arc<Plan>,
     finished: Vec<(TaskId, Given)>,
     cancel: &CancelToken,
-) -> GateEnd {
+) -> Checked {
     match checked(shared, run, gate, plan, finished, cancel).await {
-        Ok(end) => end,
-        Err(message) => GateEnd::Inconclusive { message },
+        Ok(checked) => checked,
+        Err(message) => Checked::Ended(GateEnd::Inconclusive { message }),
     }
 }
 
@@ -41,7 +53,8 @@ async fn checked(
     plan: &Arc<Plan>,
     finished: Vec<(TaskId, Given)>,
     cancel: &CancelToken,
-) -> Result<GateEnd, String> {
+) -> Result<Checked, String> {
+    let since = Instant::now();
     let gate = plan
         .gates
         .get(caller.gate.get())
@@ -60,6 +73,8 @@ async fn checked(
         own: TaskLimits::default(),
         allowance: caller.allowance,
         inbox: caller.inbox,
+        name: &gate.plugin,
+        restore: caller.restore,
     };
     let mut readable: BTreeMap<String, Artifact> = BTreeMap::new();
     let mut tasks = Vec::with_capacity(finished.len());
@@ -84,19 +99,31 @@ async fn checked(
         artifacts: call::readable(shared, &readable),
     };
     // Directories are made last: nothing between here and the call can fail and leave them behind.
-    let ready = call::prepare(shared, &caller, &plugin, &gate.grants, gate.timeout, cancel).await?;
+    let ready = call::prepare(shared, &caller, &plugin, &gate.grants, gate.timeout, cancel)
+        .await
+        .map_err(|why| why.message)?;
     let outcome = shared
         .sandbox
         .check(&ready.call, subject, &gate.config)
         .await
         .outcome;
     drop(ready.call);
-    if let Some(room) = ready.room {
-        room.discard().await;
+    if matches!(outcome, Outcome::Suspended) {
+        let took = millis(since.elapsed());
+        let tape = ready.tape.as_ref();
+        return match call::part(shared, &ready.desk, caller.by, tape, ready.room, took).await {
+            Parted::Suspended(event) => Ok(Checked::Suspended(event)),
+            Parted::Failed(why) => Err(why.message),
+        };
+    }
+    match ready.room {
+        Some(room) if ready.tape.is_some() && shared.stopping() => room.park().await?,
+        Some(room) => room.discard().await,
+        None => {}
     }
     match outcome {
-        Outcome::Output(checks) => Ok(GateEnd::Checks { checks }),
-        Outcome::Cancelled => Ok(GateEnd::Cancelled),
+        Outcome::Output(checks) => Ok(Checked::Ended(GateEnd::Checks { checks })),
+        Outcome::Cancelled => Ok(Checked::Ended(GateEnd::Cancelled)),
         other => Err(describe(other, gate.timeout).1),
     }
 }

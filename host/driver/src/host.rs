@@ -2,6 +2,7 @@
 
 use crate::{
     clock::Clock,
+    control::{Control, Done, Listening, Speaker, WishError, allowance, created},
     drive::{DriveError, Loop, RequestError},
     local::{Local, Shared},
     notice::Notice,
@@ -13,18 +14,15 @@ use crate::{
     reader::{LOGS_DIR, LookError, Reader, RunRow},
     sessions::Sessions,
     setup::{self, BrokerError},
-    work::Executor,
+    work::{Executor, Prepared},
 };
 use cap_std::{ambient_authority, fs::Dir};
-use sandgate_engine::{Allowance, Event, Run, RunState, Steps};
+use sandgate_engine::{Event, Run, RunState, Steps};
 use sandgate_journal::{ArtifactError, ArtifactStore, OpenError, Opener, SqliteStore, Writer};
-use sandgate_model::{Packet, Plan, PluginName, RunBudget, RunId, TaskIx};
+use sandgate_model::{Caller, Channel, Packet, Plan, PluginName, RunId, TaskIx};
 use sandgate_sandbox::{Sandbox, SandboxConfig, SetupError, WorkerCommand};
-use sandgate_workflow::{
-    Code, Context, Diagnostic, Diagnostics, Given, RenderError, Source, Subject, Workflow,
-    render_text,
-};
-use sandgate_workspace::{Settings, Workspaces};
+use sandgate_workflow::{Code, Diagnostic, Diagnostics, Given, Source, Subject, Workflow};
+use sandgate_workspace::{AttemptKey, Settings, Workspaces};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,6 +44,8 @@ pub struct Submission {
     pub inputs: BTreeMap<String, String>,
     /// How far to go alone.
     pub steps: Steps,
+    /// Who asks for it.
+    pub by: Speaker,
 }
 
 /// What a person can ask of a run.
@@ -55,8 +55,10 @@ pub enum Request {
     Dispatch,
     /// Run the gates.
     Verify,
-    /// End it.
+    /// End it, or these tasks.
     Cancel {
+        /// Tasks; empty: the run.
+        tasks: Vec<TaskIx>,
         /// Why.
         reason: String,
     },
@@ -66,9 +68,15 @@ pub enum Request {
         tasks: Vec<TaskIx>,
     },
     /// Start nothing new.
-    Pause,
+    Pause {
+        /// Tasks; empty: the run.
+        tasks: Vec<TaskIx>,
+    },
     /// Go on after a pause.
-    Resume,
+    Resume {
+        /// Tasks; empty: the run.
+        tasks: Vec<TaskIx>,
+    },
 }
 
 /// Why a project cannot be driven.
@@ -106,12 +114,6 @@ pub enum SubmitError {
     /// The workflow, its inputs or its plugins have mistakes.
     #[error("the workflow has mistakes")]
     Invalid(Diagnostics),
-    /// Its goal could not be filled in.
-    #[error("the goal cannot be filled in")]
-    Goal(#[source] RenderError),
-    /// Its text could not be stored.
-    #[error("the workflow could not be stored")]
-    Store(#[source] ArtifactError),
     /// It could not be recorded.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -121,6 +123,9 @@ pub enum SubmitError {
     /// No plan can be made.
     #[error("no plan can be made: {0}")]
     Plan(String),
+    /// Nobody knows who asks, or the host could not do its part.
+    #[error(transparent)]
+    Wish(#[from] WishError),
 }
 
 /// What a run would do.
@@ -190,6 +195,7 @@ pub struct Host {
     reader: Reader,
     turn: Loop,
     shows: mpsc::Receiver<Notice>,
+    _listening: Listening,
 }
 
 impl Host {
@@ -213,8 +219,9 @@ impl Host {
         let logs = open_logs(&state_dir).map_err(io(state_dir.join(LOGS_DIR)))?;
         let sandbox = sandbox(options)?;
         let workspaces = Workspaces::open(Settings::new(project.dir(), &state_dir))?;
-        // Whoever drove before is gone, and its attempts with it.
-        workspaces.sweep(&BTreeSet::new())?;
+        // Whoever drove before is gone, and its attempts with it; those that will be taken up again keep their place.
+        workspaces.sweep(&kept(&reader, &state_dir)?)?;
+        let signals = reader.signals()?;
         let brokers = setup::brokers(&project, &state_dir, options)?;
         let (notices, shows) = mpsc::channel(NOTICES);
         let shared = Arc::new(Shared {
@@ -230,13 +237,19 @@ impl Host {
             sessions: Sessions::default(),
             workspaces,
             brokers,
+            stopping: std::sync::atomic::AtomicBool::new(false),
         });
         let executor: Arc<dyn Executor> = Arc::new(Local::new(Arc::clone(&shared)));
+        let state = (Arc::clone(&shared.project), Reader::open(&shared.project)?);
+        let turn = Loop::new(clock, writer, executor, state, signals);
+        let socket = state_dir.join(crate::control::SOCKET);
+        let listening = Listening::open(&shared, &turn.inbox()).map_err(io(socket))?;
         Ok(Self {
             shared,
             reader,
-            turn: Loop::new(clock, writer, executor),
+            turn,
             shows,
+            _listening: listening,
         })
     }
 
@@ -248,6 +261,32 @@ impl Host {
             .recorder
             .as_ref()
             .map(sandgate_llm::Recorder::document)
+    }
+
+    /// A way to this process's loop, for somebody who speaks at its own prompt.
+    #[must_use]
+    pub fn control(&self, speaker: Speaker) -> Control {
+        Control {
+            shared: Arc::clone(&self.shared),
+            inbox: self.turn.inbox(),
+            speaker,
+            channel: Channel::Prompt,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Records one wish and performs nothing.
+    pub(crate) async fn record(
+        &mut self,
+        prepared: Prepared,
+        show: &mut (dyn FnMut(Notice) + Send),
+    ) -> Result<Result<Done, WishError>, DriveError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.turn.record(prepared, reply, show).await?;
+        answer.await.map_err(|_| DriveError::WriterGone)
     }
 
     /// The project.
@@ -282,35 +321,15 @@ impl Host {
             source,
             inputs,
             steps,
+            by,
         } = submission;
-        let (workflow, inputs) = self.bound(&source, &inputs).await?;
-        let goal =
-            render_text(&workflow.goal.value, &Context::new(&inputs)).map_err(SubmitError::Goal)?;
-        let text = source.text().as_bytes().to_vec();
-        let shared = Arc::clone(&self.shared);
-        let digest = tokio::task::spawn_blocking(move || shared.artifacts.put(&text))
-            .await
-            .map_err(|_| RequestError::Drive(DriveError::WriterGone))?
-            .map_err(SubmitError::Store)?;
-        let planners = workflow
-            .planner
-            .iter()
-            .flat_map(|p| std::iter::once(&p.plugin).chain(&p.fallback))
-            .map(|located| located.value.clone())
-            .collect();
-        let created = Event::RunCreated {
-            workflow: workflow.name.clone(),
-            file: source.name().to_owned(),
-            source: digest,
-            goal,
-            inputs,
-            steps,
-            planners,
-            budget: self.allowance(workflow.budget.as_ref())?,
-        };
+        // Mistakes are told with their places, which a wish cannot carry.
+        self.bound(&source, &inputs).await?;
+        let by = by.actor(self.project().file(), Channel::Cli)?;
+        let first = created(&self.shared, &source, &inputs, steps, by).await?;
         let id = RunId::new(uuid::Uuid::now_v7());
         self.turn
-            .create(id, created, vec![Event::PlanningStarted], show)
+            .create(id, first, vec![Event::PlanningStarted], show)
             .await?;
         Ok(id)
     }
@@ -332,28 +351,6 @@ impl Host {
         Ok(planning::inspect(&self.shared, &workflow, &catalog, inputs))
     }
 
-    /// What a new run may cost: the smaller of what its workflow says and what the project's budget has left. It is held
-    /// for the run until that ends, so that runs beside each other never spend the same money.
-    fn allowance(&self, workflow: Option<&RunBudget>) -> Result<Allowance, SubmitError> {
-        let own = Allowance {
-            micros: workflow.map(|b| b.limit),
-            tokens: workflow.and_then(|b| b.tokens),
-        };
-        let Some(limit) = self.project().file().budget_micros else {
-            return Ok(own);
-        };
-        let rows = self.reader.runs().map_err(SubmitError::Look)?;
-        let held: u64 = rows
-            .iter()
-            .fold(0, |sum, row| sum.saturating_add(row.held_micros));
-        let left = limit.saturating_sub(held);
-        let of_project = Allowance {
-            micros: Some(left),
-            tokens: None,
-        };
-        Ok(own.min(of_project))
-    }
-
     /// Predicts a run without recording anything. A planner is asked only when it can do nothing but compute; otherwise the
     /// written tasks alone are looked at, and the answer says so.
     ///
@@ -365,7 +362,8 @@ impl Host {
         inputs: &BTreeMap<String, String>,
     ) -> Result<DryRun, SubmitError> {
         let (workflow, inputs) = self.bound(source, inputs).await?;
-        let available = self.allowance(workflow.budget.as_ref())?;
+        let available =
+            allowance(&self.shared, workflow.budget.as_ref()).map_err(SubmitError::Look)?;
         let (plan, unasked) = planning::rehearse(&self.shared, &workflow, inputs)
             .await
             .map_err(SubmitError::Plan)?;
@@ -457,7 +455,7 @@ impl Host {
         id: RunId,
         show: &mut (dyn FnMut(Notice) + Send),
     ) -> Result<(), AdoptError> {
-        if self.turn.runs.contains_key(&id) {
+        if self.turn.runs.get(&id).is_some_and(|a| !a.passive) {
             return Ok(());
         }
         let run = self.reader.run(id)?;
@@ -483,17 +481,52 @@ impl Host {
         &mut self,
         id: RunId,
         request: Request,
+        speaker: &Speaker,
         show: &mut (dyn FnMut(Notice) + Send),
     ) -> Result<(), RequestError> {
-        let event = match request {
-            Request::Dispatch => Event::DispatchRequested,
-            Request::Verify => Event::VerifyRequested,
-            Request::Cancel { reason } => Event::CancelRequested { reason },
-            Request::Retry { tasks } => Event::RetryRequested { tasks },
-            Request::Pause => Event::Paused,
-            Request::Resume => Event::Resumed,
+        let by = speaker
+            .actor(self.project().file(), Channel::Cli)
+            .map_err(|error| RequestError::Unknown(error.to_string()))?;
+        let some = Some(by.clone());
+        let of_task = |event: &dyn Fn(TaskIx) -> Event, tasks: &[TaskIx]| {
+            tasks.iter().map(|task| event(*task)).collect::<Vec<_>>()
         };
-        self.turn.request(id, event, show).await
+        let events = match request {
+            Request::Dispatch => vec![Event::DispatchRequested],
+            Request::Verify => vec![Event::VerifyRequested],
+            Request::Retry { tasks } => vec![Event::RetryRequested { tasks, by: some }],
+            Request::Cancel { tasks, reason } if tasks.is_empty() => {
+                vec![Event::CancelRequested { reason, by: some }]
+            }
+            Request::Cancel { tasks, reason } => of_task(
+                &|task| Event::TaskCancelRequested {
+                    task,
+                    by: by.clone(),
+                    reason: reason.clone(),
+                },
+                &tasks,
+            ),
+            Request::Pause { tasks } if tasks.is_empty() => vec![Event::Paused { by: some }],
+            Request::Pause { tasks } => of_task(
+                &|task| Event::TaskPaused {
+                    task,
+                    by: by.clone(),
+                },
+                &tasks,
+            ),
+            Request::Resume { tasks } if tasks.is_empty() => vec![Event::Resumed { by: some }],
+            Request::Resume { tasks } => of_task(
+                &|task| Event::TaskResumed {
+                    task,
+                    by: by.clone(),
+                },
+                &tasks,
+            ),
+        };
+        for event in events {
+            self.turn.request(id, event, show).await?;
+        }
+        Ok(())
     }
 
     /// Drives the runs at hand until each has ended or waits for somebody; with `wait`, until each has ended.
@@ -531,6 +564,33 @@ pub enum AdoptError {
     /// The takeover cannot be recorded.
     #[error(transparent)]
     Request(#[from] RequestError),
+}
+
+/// The places of attempts that will be taken up again. Runs are read only when there are places at all.
+fn kept(reader: &Reader, state_dir: &std::path::Path) -> Result<BTreeSet<AttemptKey>, LookError> {
+    let mut keys = BTreeSet::new();
+    let place = state_dir.join("workspaces");
+    let empty = std::fs::read_dir(&place).map_or(true, |mut entries| entries.next().is_none());
+    if empty {
+        return Ok(keys);
+    }
+    for row in reader.runs()?.iter().filter(|row| !row.state.ended()) {
+        let run = reader.run(row.run)?;
+        let tasks = run.tasks().map(|t| Caller::Task {
+            task: t.ix,
+            attempt: t.attempt,
+        });
+        let gates = run.gates().map(|g| Caller::Gate {
+            gate: g.ix,
+            attempt: g.attempt,
+        });
+        for by in tasks.chain(gates).chain([Caller::Planner]) {
+            if run.restore_of(by).is_some() {
+                keys.insert(crate::call::room_key(row.run, by));
+            }
+        }
+    }
+    Ok(keys)
 }
 
 fn open_logs(state_dir: &std::path::Path) -> io::Result<Dir> {

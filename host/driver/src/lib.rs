@@ -7,10 +7,12 @@
 
 mod accept;
 mod answer;
+mod ask;
 mod attempt;
 mod call;
 mod clock;
 mod context;
+mod control;
 mod drive;
 mod effects;
 mod evaluate;
@@ -31,9 +33,14 @@ mod record;
 mod room;
 mod sessions;
 mod setup;
+mod signals;
+mod wishes;
 mod work;
 
 pub use accept::{Acceptance, LOCK_FILE, LockError, imports};
+pub use control::{
+    Client, Control, Done, Offline, Reach, ReachError, Speaker, Wish, WishError, reach,
+};
 pub use drive::{DriveError, RequestError};
 pub use host::{
     AdoptError, Checked, DryRun, Host, HostError, Request, Submission, SubmitError, check, sandbox,

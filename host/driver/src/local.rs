@@ -2,7 +2,8 @@
 //! sandbox. What a job needs of the host it finds in [`Shared`]; what it needs of the run came with the job.
 
 use crate::{
-    attempt,
+    ask,
+    attempt::{self, Ran},
     clock::{Clock, millis},
     effects::Brokers,
     evaluate, gate,
@@ -22,7 +23,10 @@ use sandgate_sandbox::{CancelToken, Sandbox};
 use sandgate_workspace::Workspaces;
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 use tokio::sync::mpsc;
@@ -41,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     pub(crate) workspaces: Workspaces,
     pub(crate) brokers: Brokers,
+    /// The host is about to stop.
+    pub(crate) stopping: AtomicBool,
 }
 
 /// A lock whose holder panicked still holds plain data that is whole: nothing here is changed in two steps.
@@ -49,6 +55,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    /// Whether the host is about to stop: what is cancelled now will be taken up again.
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     /// The log of a run; absent when it cannot be opened, since a log must never stop the work.
     pub(crate) fn log(&self, run: RunId) -> Option<Arc<RunLog>> {
         // A rehearsal leaves nothing behind.
@@ -129,6 +140,10 @@ impl Executor for Local {
             log.flush();
         }
     }
+
+    fn stopping(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+    }
 }
 
 async fn perform(
@@ -153,34 +168,40 @@ async fn perform(
             task,
             attempt,
             work,
-        } => {
-            let end = attempt::run(shared, run, (task, attempt), *work, cancel, inbox).await;
-            Event::AttemptEnded {
+        } => match attempt::run(shared, run, (task, attempt), *work, cancel, inbox).await {
+            Ran::Suspended(event) => event,
+            Ran::Ended(end) => Event::AttemptEnded {
                 task,
                 attempt,
                 end,
                 took: millis(start.elapsed()),
-            }
-        }
+            },
+        },
+        Job::Ask { job } => ask::make(shared, run, job).await,
+        Job::Wait { job } => ask::start_wait(shared, *job).await,
         Job::Gate {
             gate,
             attempt,
             plan,
             finished,
             allowance,
+            restore,
         } => {
             let caller = gate::Gate {
                 gate,
                 attempt,
                 allowance,
                 inbox,
+                restore: restore.as_ref(),
             };
-            let end = gate::run(shared, run, caller, &plan, finished, cancel).await;
-            Event::GateEnded {
-                gate,
-                attempt,
-                end,
-                took: millis(start.elapsed()),
+            match gate::run(shared, run, caller, &plan, finished, cancel).await {
+                gate::Checked::Suspended(event) => event,
+                gate::Checked::Ended(end) => Event::GateEnded {
+                    gate,
+                    attempt,
+                    end,
+                    took: millis(start.elapsed()),
+                },
             }
         }
     }
@@ -198,10 +219,10 @@ struct Answer {
 
 impl Answer {
     fn send(mut self, event: Event) {
-        self.deliver(event);
+        self.deliver(Some(event));
     }
 
-    fn deliver(&mut self, event: Event) {
+    fn deliver(&mut self, event: Option<Event>) {
         self.sent = true;
         lock(&self.running).remove(&(self.run, self.key));
         // The loop may be gone; then nobody waits for the answer.
@@ -223,14 +244,18 @@ impl Drop for Answer {
                 .to_owned();
         let took: Millis = millis(self.start.elapsed());
         let event = match self.key {
+            // Nobody was asked yet; the same command comes again when the run is taken over.
+            JobKey::AskGate(_) => return self.deliver(None),
             JobKey::Plan => Event::PlannerFailed {
                 planner: None,
                 message,
             },
-            JobKey::Evaluate(task) => Event::TaskEvaluated {
-                task,
-                evaluated: Evaluated::Failed { message },
-            },
+            JobKey::Evaluate(task) | JobKey::Ask(task) | JobKey::Wait(task) => {
+                Event::TaskEvaluated {
+                    task,
+                    evaluated: Evaluated::Failed { message },
+                }
+            }
             JobKey::Attempt(task, attempt) => Event::AttemptEnded {
                 task,
                 attempt,
@@ -248,7 +273,7 @@ impl Drop for Answer {
                 took,
             },
         };
-        self.deliver(event);
+        self.deliver(Some(event));
     }
 }
 

@@ -2,22 +2,26 @@
 
 use crate::{
     drive::Loop,
-    work::{AttemptWork, Given, Job, JobKey, PlanOrder, Upstream},
+    work::{AskJob, AttemptWork, Given, Job, JobKey, PlanOrder, Upstream, WaitJob},
 };
 use sandgate_engine::{Command, Run, TaskState};
-use sandgate_model::{Artifact, Caller, RunId, TaskIx};
+use sandgate_model::{About, Artifact, AttemptNo, Caller, RunId, TaskIx, TaskWork};
 use std::{collections::BTreeMap, sync::Arc};
 
 impl Loop {
     /// Performs one command of run `id`.
     pub(crate) fn perform(&mut self, id: RunId, command: Command) {
-        let Some(active) = self.runs.get(&id) else {
+        let Some(active) = self.runs.get(&id).filter(|active| !active.passive) else {
             return;
         };
         let run = &active.run;
         let job = match command {
             Command::MakePlan { planner } => {
-                let revision = run.plan().map_or(1, |plan| plan.revision.saturating_add(1));
+                // A rejected plan is gone; what was said of it says which it was.
+                let revision = run
+                    .feedback()
+                    .last()
+                    .map_or(1, |said| said.revision.saturating_add(1));
                 let order = PlanOrder {
                     planner,
                     revision,
@@ -25,6 +29,8 @@ impl Loop {
                     file: run.file().to_owned(),
                     inputs: run.inputs().clone(),
                     allowance: run.allowance(Caller::Planner).unwrap_or_default(),
+                    feedback: run.feedback().to_vec(),
+                    restore: run.restore_of(Caller::Planner).cloned(),
                 };
                 Some(Job::Plan {
                     order: Box::new(order),
@@ -35,7 +41,15 @@ impl Loop {
                 plan: Arc::clone(plan),
                 upstream: upstream(run, task, crate::context::expressions),
             }),
-            Command::RunAttempt { task, attempt } => attempt_job(run, task, attempt),
+            Command::Ask { about } => ask_job(run, about),
+            Command::StartWait { task } => wait_job(run, task),
+            Command::RunAttempt { task, attempt } => {
+                attempt_work(run, task, attempt).map(|work| Job::Attempt {
+                    task,
+                    attempt,
+                    work: Box::new(work),
+                })
+            }
             Command::RunGate { gate, attempt } => run.plan().map(|plan| Job::Gate {
                 gate,
                 attempt,
@@ -48,6 +62,7 @@ impl Loop {
                 allowance: run
                     .allowance(Caller::Gate { gate, attempt })
                     .unwrap_or_default(),
+                restore: run.restore_of(Caller::Gate { gate, attempt }).cloned(),
             }),
             Command::AbandonPlan => return self.executor.cancel(id, JobKey::Plan),
             Command::CancelAttempt { task, attempt } => {
@@ -72,7 +87,8 @@ impl Loop {
     }
 }
 
-fn attempt_job(run: &Run, task: TaskIx, attempt: sandgate_model::AttemptNo) -> Option<Job> {
+/// What an attempt at a task would do now.
+fn attempt_work(run: &Run, task: TaskIx, attempt: AttemptNo) -> Option<AttemptWork> {
     let view = run.task(task)?;
     let plan = Arc::clone(run.plan()?);
     let mut readable: BTreeMap<String, Artifact> = BTreeMap::new();
@@ -91,7 +107,7 @@ fn attempt_job(run: &Run, task: TaskIx, attempt: sandgate_model::AttemptNo) -> O
             }
         }
     }
-    let work = AttemptWork {
+    Some(AttemptWork {
         place: view.parent.unwrap_or(task),
         id: view.id.clone(),
         plan,
@@ -100,12 +116,54 @@ fn attempt_job(run: &Run, task: TaskIx, attempt: sandgate_model::AttemptNo) -> O
         allowance: run
             .allowance(Caller::Task { task, attempt })
             .unwrap_or_default(),
-    };
-    Some(Job::Attempt {
-        task,
-        attempt,
-        work: Box::new(work),
+        approved: run.approved(task),
+        restore: run.restore_of(Caller::Task { task, attempt }).cloned(),
     })
+}
+
+fn ask_job(run: &Run, about: About) -> Option<Job> {
+    let job = match about {
+        About::Task { task } => AskJob::Task {
+            task,
+            work: Box::new(attempt_work(run, task, AttemptNo(0))?),
+        },
+        About::Result { task } => AskJob::Result {
+            task,
+            id: run.task(task)?.id,
+            output: Box::new(run.output(task)?.clone()),
+        },
+        About::TaskBudget { task, lacks } => AskJob::Budget {
+            who: format!("task {}", run.task(task)?.id),
+            about,
+            lacks,
+            spent: run.spent(),
+            limit: run.limit(),
+        },
+        About::GateBudget { gate, lacks } => AskJob::Budget {
+            who: format!("gate {}", run.gates().nth(gate.get())?.plan.id),
+            about,
+            lacks,
+            spent: run.spent(),
+            limit: run.limit(),
+        },
+        // Plans are put to people by being frozen, calls and questions by being made.
+        About::Plan { .. } | About::Call { .. } | About::Question { .. } => return None,
+    };
+    Some(Job::Ask { job })
+}
+
+fn wait_job(run: &Run, task: TaskIx) -> Option<Job> {
+    let view = run.task(task)?;
+    let TaskWork::Wait(wait) = &view.plan.work else {
+        return None;
+    };
+    let job = WaitJob {
+        task,
+        plan: Arc::clone(run.plan()?),
+        matches: wait.matches.clone(),
+        upstream: upstream(run, task, crate::context::waits),
+    };
+    Some(Job::Wait { job: Box::new(job) })
 }
 
 /// The outputs that the templates of `task` name. Only those travel: most tasks name none.

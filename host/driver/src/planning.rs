@@ -3,22 +3,23 @@
 use crate::{
     accept::{Acceptance, LOCK_FILE},
     answer::describe,
-    call,
+    call::{self, Parted},
+    clock::millis,
     local::Shared,
     packet,
     work::{Inbox, PlanOrder},
 };
-use sandgate_engine::{Allowance, Event};
+use sandgate_engine::{Allowance, Event, Restore};
 use sandgate_model::{
-    Caller, DraftPlan, FileGrant, FileMode, Grants, Millis, OfferedAgent, OfferedGate, Packet,
-    Plan, PluginName, Role, RunId, TaskLimits,
+    Caller, Digest, DraftPlan, FileGrant, FileMode, Grants, Millis, OfferedAgent, OfferedGate,
+    Packet, Plan, PluginName, Role, RunId, TaskLimits,
 };
 use sandgate_sandbox::{CancelToken, Limits, Outcome};
 use sandgate_workflow::{
     Catalog, Context, Style, Workflow, check, freeze, planner_grants, render_text,
 };
-use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// Makes a plan, or says why not.
 pub(crate) async fn make(
@@ -31,7 +32,22 @@ pub(crate) async fn make(
     let planner = order.planner.clone();
     match made(shared, run, *order, cancel, inbox).await {
         Ok(event) => event,
-        Err(message) => Event::PlannerFailed { planner, message },
+        Err(Unmade::Suspended(event)) => *event,
+        Err(Unmade::Failed(message)) => Event::PlannerFailed { planner, message },
+    }
+}
+
+/// Why there is no plan.
+enum Unmade {
+    /// There is none.
+    Failed(String),
+    /// The planner waits for a person: the event says for what.
+    Suspended(Box<Event>),
+}
+
+impl From<String> for Unmade {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
     }
 }
 
@@ -41,59 +57,23 @@ async fn made(
     order: PlanOrder,
     cancel: &CancelToken,
     inbox: &Inbox,
-) -> Result<Event, String> {
-    let bytes = {
-        let shared = Arc::clone(shared);
-        tokio::task::spawn_blocking(move || shared.artifacts.get(&order.source))
-            .await
-            .map_err(|error| format!("the workflow of the run could not be read: {error}"))?
-            .map_err(|error| {
-                format!(
-                    "the workflow of the run could not be read: {}",
-                    crate::chain(&error)
-                )
-            })?
-    };
-    let text =
-        String::from_utf8(bytes).map_err(|_| "the workflow of the run is not text".to_owned())?;
-    let source = sandgate_workflow::Source::new(order.file.clone(), text);
-    let (workflow, diagnostics) = check(&source, shared.project.file(), None);
-    let workflow = workflow.ok_or_else(|| diagnostics.render(Style::Plain))?;
-    let names = shared.plugins.wanted(&workflow);
-    let (catalog, _) = shared.plugins.catalog(&names).await;
-    // Whoever asked for the plan: what goes beyond what was accepted is not planned with.
-    let acceptance = Acceptance::of(&shared.project, &shared.plugins, &names)
-        .await
-        .map_err(|error| crate::chain(&error))?;
-    if acceptance.wider() {
-        return Err(format!(
-            "plugins may do more than was accepted in {LOCK_FILE}; look at it with `sandgate policy {0}` and accept it \
-             with `sandgate policy {0} --accept`",
-            order.file
-        ));
-    }
-
+) -> Result<Event, Unmade> {
+    let (workflow, catalog) = workflow_of(shared, order.source, &order.file, true).await?;
     let draft = match &order.planner {
         None => None,
         Some(planner) => {
-            let packet = inspect(shared, &workflow, &catalog, order.inputs.clone());
-            Some((
-                planner.clone(),
-                ask(
-                    shared,
-                    Asked {
-                        run,
-                        name: planner,
-                        allowance: order.allowance,
-                        inbox,
-                        cancel,
-                    },
-                    &workflow,
-                    &catalog,
-                    &packet,
-                )
-                .await?,
-            ))
+            let mut packet = inspect(shared, &workflow, &catalog, order.inputs.clone());
+            packet.report = report(shared, &order).await?;
+            let asked = Asked {
+                run,
+                name: planner,
+                allowance: order.allowance,
+                inbox,
+                cancel,
+                restore: order.restore.as_ref(),
+            };
+            let draft = ask(shared, asked, &workflow, &catalog, &packet).await?;
+            Some((planner.clone(), draft))
         }
     };
     let plan = freeze(
@@ -105,13 +85,85 @@ async fn made(
         order.revision,
     )
     .map_err(|errors| errors.to_string())?;
-    let digest = plan
-        .digest()
-        .map_err(|error| format!("the plan cannot be encoded: {error}"))?;
+    let digest = digest_and_keep(shared, &plan).await?;
     Ok(Event::PlanFrozen {
         digest,
         plan: Arc::new(plan),
     })
+}
+
+/// The digest of a plan whose bytes are in the artifact store from then on, for whoever reviews it.
+pub(crate) async fn digest_and_keep(shared: &Arc<Shared>, plan: &Plan) -> Result<Digest, String> {
+    let digest = plan
+        .digest()
+        .map_err(|error| format!("the plan cannot be encoded: {error}"))?;
+    if plan.review {
+        let bytes = serde_json::to_vec(plan)
+            .map_err(|error| format!("the plan cannot be encoded: {error}"))?;
+        crate::attempt::put(shared, bytes).await?;
+    }
+    Ok(digest)
+}
+
+/// What a planner is told of plans that were rejected: the feedback, and the tasks of the last one.
+async fn report(shared: &Arc<Shared>, order: &PlanOrder) -> Result<Option<Value>, String> {
+    let Some(last) = order.feedback.last() else {
+        return Ok(None);
+    };
+    let said: Vec<Value> = order
+        .feedback
+        .iter()
+        .map(|f| json!({ "revision": f.revision, "feedback": f.text, "by": f.by.name }))
+        .collect();
+    let bytes = crate::attempt::get(shared, last.plan).await?;
+    let plan: Plan = serde_json::from_slice(&bytes)
+        .map_err(|error| format!("the rejected plan cannot be read: {error}"))?;
+    let tasks: Vec<Value> = plan
+        .tasks
+        .iter()
+        .map(|t| json!({ "id": t.id, "title": t.title, "needs": t.needs.len() }))
+        .collect();
+    Ok(Some(json!({ "rejected": said, "tasks": tasks })))
+}
+
+/// A run's workflow as it was when the run began, against the project as it is now. With `accepted`, what plugins may do
+/// has to be what was accepted.
+pub(crate) async fn workflow_of(
+    shared: &Arc<Shared>,
+    source: Digest,
+    file: &str,
+    accepted: bool,
+) -> Result<(Workflow, Catalog), String> {
+    let bytes = {
+        let shared = Arc::clone(shared);
+        tokio::task::spawn_blocking(move || shared.artifacts.get(&source))
+            .await
+            .map_err(|error| format!("the workflow of the run could not be read: {error}"))?
+            .map_err(|error| {
+                format!(
+                    "the workflow of the run could not be read: {}",
+                    crate::chain(&error)
+                )
+            })?
+    };
+    let text =
+        String::from_utf8(bytes).map_err(|_| "the workflow of the run is not text".to_owned())?;
+    let source = sandgate_workflow::Source::new(file.to_owned(), text);
+    let (workflow, diagnostics) = check(&source, shared.project.file(), None);
+    let workflow = workflow.ok_or_else(|| diagnostics.render(Style::Plain))?;
+    let names = shared.plugins.wanted(&workflow);
+    let (catalog, _) = shared.plugins.catalog(&names).await;
+    // Whoever asked for the plan: what goes beyond what was accepted is not planned with.
+    let acceptance = Acceptance::of(&shared.project, &shared.plugins, &names)
+        .await
+        .map_err(|error| crate::chain(&error))?;
+    if accepted && acceptance.wider() {
+        return Err(format!(
+            "plugins may do more than was accepted in {LOCK_FILE}; look at it with `sandgate policy {file}` and accept it \
+             with `sandgate policy {file} --accept`",
+        ));
+    }
+    Ok((workflow, catalog))
 }
 
 /// The run that a rehearsal pretends to be; no real one has this id.
@@ -142,11 +194,16 @@ pub(crate) async fn rehearse(
                 allowance: Allowance::default(),
                 inbox: &inbox,
                 cancel: &CancelToken::new(),
+                restore: None,
             };
-            draft = Some((
-                planner.clone(),
-                ask(shared, asked, workflow, &catalog, &packet).await?,
-            ));
+            let made = match ask(shared, asked, workflow, &catalog, &packet).await {
+                Ok(made) => made,
+                Err(Unmade::Failed(why)) => return Err(why),
+                Err(Unmade::Suspended(_)) => {
+                    return Err("the planner waits for a person".to_owned());
+                }
+            };
+            draft = Some((planner.clone(), made));
         } else {
             unasked = Some(planner.clone());
         }
@@ -161,6 +218,7 @@ fn only_computes(grants: &Grants) -> bool {
         && grants.exec.is_empty()
         && grants.model.is_empty()
         && !grants.budget
+        && !grants.question
         && grants.files.iter().all(|f| f.mode == FileMode::Read)
 }
 
@@ -171,6 +229,7 @@ struct Asked<'a> {
     allowance: Allowance,
     inbox: &'a Inbox,
     cancel: &'a CancelToken,
+    restore: Option<&'a Restore>,
 }
 
 async fn ask(
@@ -179,7 +238,8 @@ async fn ask(
     workflow: &Workflow,
     catalog: &Catalog,
     packet: &Packet,
-) -> Result<DraftPlan, String> {
+) -> Result<DraftPlan, Unmade> {
+    let since = Instant::now();
     let name = asked.name;
     let plugin = shared
         .plugins
@@ -205,25 +265,38 @@ async fn ask(
         own: TaskLimits::default(),
         allowance: asked.allowance,
         inbox: asked.inbox,
+        name,
+        restore: asked.restore,
     };
     let grants =
         planner_grants(workflow, name, shared.project.file(), catalog).map_err(|refusals| {
             let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
             refusals.join("; ")
         })?;
-    let ready = call::prepare(shared, &caller, &plugin, &grants, timeout, asked.cancel).await?;
-    let outcome = shared
-        .sandbox
-        .plan(&ready.call, packet, &config)
+    let ready = call::prepare(shared, &caller, &plugin, &grants, timeout, asked.cancel)
         .await
-        .outcome;
+        .map_err(|why| why.message)?;
+    let report = match &packet.report {
+        None => shared.sandbox.plan(&ready.call, packet, &config).await,
+        Some(_) => shared.sandbox.replan(&ready.call, packet, &config).await,
+    };
     drop(ready.call);
-    if let Some(room) = ready.room {
-        room.discard().await;
+    if matches!(report.outcome, Outcome::Suspended) {
+        let took = millis(since.elapsed());
+        let tape = ready.tape.as_ref();
+        return match call::part(shared, &ready.desk, caller.by, tape, ready.room, took).await {
+            Parted::Suspended(event) => Err(Unmade::Suspended(Box::new(event))),
+            Parted::Failed(why) => Err(why.message.into()),
+        };
     }
-    match outcome {
+    match ready.room {
+        Some(room) if ready.tape.is_some() && shared.stopping() => room.park().await?,
+        Some(room) => room.discard().await,
+        None => {}
+    }
+    match report.outcome {
         Outcome::Output(draft) => Ok(draft),
-        other => Err(describe(other, timeout).1),
+        other => Err(describe(other, timeout).1.into()),
     }
 }
 

@@ -5,9 +5,10 @@ use crate::{
     notice::LogLine,
     project::Project,
     record::{ReplayError, decode, replay},
+    signals::{self, project_stream},
 };
 use cap_std::{ambient_authority, fs::Dir};
-use sandgate_engine::{Event, Outcome, Run, RunState};
+use sandgate_engine::{Event, Inbox, Outcome, Run, RunState};
 use sandgate_journal::{
     ArtifactError, ArtifactStore, OpenError, ReadError, ReadStore, Record, SqliteReader, Verified,
 };
@@ -106,6 +107,10 @@ impl Reader {
     pub fn runs(&self) -> Result<Vec<RunRow>, LookError> {
         let mut rows = Vec::new();
         for span in self.journal.runs()? {
+            // Records of no run.
+            if span.run == project_stream() {
+                continue;
+            }
             // What was kept is only a shortcut: anything odd about it, and the run is replayed.
             let kept = self.journal.meta(&row_key(span.run)).ok().flatten();
             let kept = kept.and_then(|bytes| serde_json::from_slice::<KeptRow>(&bytes).ok());
@@ -153,6 +158,22 @@ impl Reader {
             .iter()
             .map(|record| Ok((record.seq, record.at, decode(record)?)))
             .collect()
+    }
+
+    /// The signals of the project.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn signals(&self) -> Result<Inbox, LookError> {
+        Ok(signals::inbox(&self.records(project_stream(), 0)?)?)
+    }
+
+    /// The canonical bytes of what is put to people, checked against their digest.
+    ///
+    /// # Errors
+    /// When they are not there, or are not what their name says.
+    pub fn bytes(&self, digest: &Digest) -> Result<Vec<u8>, LookError> {
+        self.artifact(digest)
     }
 
     /// The log of a run, oldest line first.

@@ -4,13 +4,33 @@
 use crate::{effects::CommandDir, local::Shared};
 use sandgate_model::{FileMode, Grants, RunId, Workspace};
 use sandgate_sandbox::Preopen;
-use sandgate_workspace::{AttemptKey, MergeInto, Prepared};
+use sandgate_workspace::{AttemptKey, MergeInto, ParkError, PrepareError, Prepared};
 use std::{os::unix::fs::MetadataExt as _, sync::Arc};
 
 /// Name of the artifact that a worktree's changes are kept as.
 pub(crate) const PATCH: &str = "changes.patch";
 /// Its media type.
 pub(crate) const PATCH_TYPE: &str = "text/x-diff";
+
+/// Whether the directories have to survive the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keep {
+    /// They are gone with the attempt.
+    No,
+    /// They are made now, and kept until the attempt has ended: it may be taken up again.
+    New,
+    /// They were kept, and have to be there as they were left.
+    Again,
+}
+
+/// Why directories cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum Made {
+    #[error(transparent)]
+    Prepare(PrepareError),
+    #[error(transparent)]
+    Keep(ParkError),
+}
 
 /// The directories of one call.
 pub(crate) struct Room {
@@ -26,20 +46,38 @@ impl Room {
     pub(crate) async fn open(
         shared: &Arc<Shared>,
         run: RunId,
-        key: &[String],
+        key: AttemptKey,
         title: &str,
         grants: &Grants,
+        keep: Keep,
     ) -> Result<Option<Self>, String> {
         if grants.files.is_empty() && grants.exec.is_empty() {
             return Ok(None);
         }
-        let parts: Vec<&str> = key.iter().map(String::as_str).collect();
-        let key = AttemptKey::new(&parts);
         let (shared, kind, files) = (Arc::clone(shared), grants.workspace, grants.files.clone());
-        let made =
-            tokio::task::spawn_blocking(move || shared.workspaces.prepare(&key, kind, &files));
+        let made = tokio::task::spawn_blocking(move || match keep {
+            Keep::No => shared
+                .workspaces
+                .prepare(&key, kind, &files)
+                .map(Some)
+                .map_err(Made::Prepare),
+            Keep::New => {
+                let prepared = shared
+                    .workspaces
+                    .prepare(&key, kind, &files)
+                    .map_err(Made::Prepare)?;
+                prepared.keep().map(|()| Some(prepared)).map_err(Made::Keep)
+            }
+            Keep::Again => shared
+                .workspaces
+                .reopen(&key, kind, &files)
+                .map_err(Made::Prepare),
+        });
         let prepared = match made.await {
-            Ok(Ok(prepared)) => prepared,
+            Ok(Ok(Some(prepared))) => prepared,
+            Ok(Ok(None)) => {
+                return Err("the directories that it worked in are gone".to_owned());
+            }
             Ok(Err(error)) => return Err(crate::chain(&error)),
             Err(error) => return Err(format!("its directories could not be made: {error}")),
         };
@@ -112,6 +150,19 @@ impl Room {
             Ok(Ok(finished)) => Ok(Some(finished.patch.unwrap_or_default())),
             Ok(Err(error)) => Err(crate::chain(&error)),
             Err(error) => Err(format!("its changes could not be taken: {error}")),
+        }
+    }
+
+    /// Ends this use; the directories are there when the attempt is taken up again.
+    ///
+    /// # Errors
+    /// When that cannot be made sure of.
+    pub(crate) async fn park(self) -> Result<(), String> {
+        let prepared = self.prepared;
+        match tokio::task::spawn_blocking(move || prepared.park()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(crate::chain(&error)),
+            Err(error) => Err(format!("its directories could not be kept: {error}")),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The port to whoever does the work: jobs out, one answer each back. The loop knows nothing of components, and
 //! an executor knows nothing of the journal; another executor can be put in without touching a rule.
 
-use sandgate_engine::{Allowance, Event, Run, Timer};
+use crate::control::{Done, Wanted, WishError};
+use sandgate_engine::{Allowance, Consented, Event, Feedback, Restore, Run, Timer};
 use sandgate_model::{
-    Artifact, AttemptNo, CallRequest, Caller, Digest, GateIx, Payload, Plan, PluginName, RunId,
-    TaskId, TaskIx,
+    About, Amount, Artifact, AttemptNo, CallRequest, Caller, Digest, GateIx, NeedKind, Payload,
+    Plan, PluginName, RunId, TaskId, TaskIx, TaskOutput,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -17,6 +18,12 @@ pub(crate) enum JobKey {
     Plan,
     /// Evaluating a task's expressions.
     Evaluate(TaskIx),
+    /// Making the record of what is asked about a task.
+    Ask(TaskIx),
+    /// The same about a gate.
+    AskGate(GateIx),
+    /// Filling in what a wait matches by.
+    Wait(TaskIx),
     /// An attempt.
     Attempt(TaskIx, AttemptNo),
     /// A gate.
@@ -88,6 +95,10 @@ pub(crate) struct PlanOrder {
     pub(crate) inputs: BTreeMap<String, Value>,
     /// What the planner may spend.
     pub(crate) allowance: Allowance,
+    /// What was said of earlier plans of this run, the oldest first.
+    pub(crate) feedback: Vec<Feedback>,
+    /// Where the planner stopped, when it waited for a person.
+    pub(crate) restore: Option<Restore>,
 }
 
 /// What an attempt does.
@@ -105,6 +116,68 @@ pub(crate) struct AttemptWork {
     pub(crate) readable: BTreeMap<String, Artifact>,
     /// What it may spend.
     pub(crate) allowance: Allowance,
+    /// The record that was approved, when somebody had to; what is done is what it says.
+    pub(crate) approved: Option<Digest>,
+    /// Where it stopped, when it is taken up again.
+    pub(crate) restore: Option<Restore>,
+}
+
+/// What is to be put to people.
+#[derive(Clone, Debug)]
+pub(crate) enum AskJob {
+    /// A task before it starts.
+    Task {
+        /// The task in the run.
+        task: TaskIx,
+        /// What it would do.
+        work: Box<AttemptWork>,
+    },
+    /// A task's result.
+    Result {
+        /// The task in the run.
+        task: TaskIx,
+        /// Its id.
+        id: TaskId,
+        /// The result.
+        output: Box<TaskOutput>,
+    },
+    /// Going over the budget.
+    Budget {
+        /// As the engine says it.
+        about: About,
+        /// For whom: `task pay`, `gate tests`.
+        who: String,
+        /// What it lacks.
+        lacks: Amount,
+        /// What the run has spent.
+        spent: Amount,
+        /// What it may.
+        limit: Allowance,
+    },
+}
+
+impl AskJob {
+    /// What it is about.
+    pub(crate) fn about(&self) -> About {
+        match self {
+            Self::Task { task, .. } => About::Task { task: *task },
+            Self::Result { task, .. } => About::Result { task: *task },
+            Self::Budget { about, .. } => about.clone(),
+        }
+    }
+}
+
+/// A wait that begins.
+#[derive(Clone, Debug)]
+pub(crate) struct WaitJob {
+    /// The task in the run.
+    pub(crate) task: TaskIx,
+    /// The plan.
+    pub(crate) plan: Arc<Plan>,
+    /// What it matches by, templates as they are written.
+    pub(crate) matches: BTreeMap<String, String>,
+    /// What the templates may see.
+    pub(crate) upstream: Upstream,
 }
 
 /// One piece of work. Everything it needs travels with it: the run may change while it is done.
@@ -123,6 +196,16 @@ pub(crate) enum Job {
         plan: Arc<Plan>,
         /// What the expressions may see.
         upstream: Upstream,
+    },
+    /// Make the record of what is put to people.
+    Ask {
+        /// What.
+        job: AskJob,
+    },
+    /// Fill in what a wait matches by.
+    Wait {
+        /// Which.
+        job: Box<WaitJob>,
     },
     /// Run an attempt.
     Attempt {
@@ -145,6 +228,8 @@ pub(crate) enum Job {
         finished: Vec<(TaskId, Given)>,
         /// What it may spend.
         allowance: Allowance,
+        /// Where it stopped, when it is taken up again.
+        restore: Option<Restore>,
     },
 }
 
@@ -154,6 +239,15 @@ impl Job {
         match self {
             Self::Plan { .. } => JobKey::Plan,
             Self::Evaluate { task, .. } => JobKey::Evaluate(*task),
+            Self::Ask { job } => match job.about() {
+                About::GateBudget { gate, .. } => JobKey::AskGate(gate),
+                About::Task { task } | About::Result { task } | About::TaskBudget { task, .. } => {
+                    JobKey::Ask(task)
+                }
+                // Nothing else is asked by a job.
+                _ => JobKey::Plan,
+            },
+            Self::Wait { job } => JobKey::Wait(job.task),
             Self::Attempt { task, attempt, .. } => JobKey::Attempt(*task, *attempt),
             Self::Gate { gate, attempt, .. } => JobKey::Gate(*gate, *attempt),
         }
@@ -169,8 +263,8 @@ pub(crate) enum Message {
         run: RunId,
         /// Which job.
         key: JobKey,
-        /// What to record.
-        event: Event,
+        /// What to record; absent when there is nothing.
+        event: Option<Event>,
     },
     /// A plugin wants to do something outside: record the intent, and say when it is durable.
     Call {
@@ -191,6 +285,37 @@ pub(crate) enum Message {
         event: Event,
         /// Told when it is durable, if anybody waits for that; dropped when it was not recorded.
         reply: Option<oneshot::Sender<()>>,
+    },
+    /// Whether a call that needs an approval has one.
+    Consent {
+        /// The run.
+        run: RunId,
+        /// Who wants it.
+        by: Caller,
+        /// Which kind of authority.
+        kind: NeedKind,
+        /// Digest of exactly what would happen.
+        digest: Digest,
+        /// The engine's answer.
+        reply: oneshot::Sender<Consented>,
+    },
+    /// The answer to a question, if there is one.
+    AnswerOf {
+        /// The run.
+        run: RunId,
+        /// Who asked.
+        by: Caller,
+        /// Digest of the question.
+        digest: Digest,
+        /// The engine's answer.
+        reply: oneshot::Sender<Option<Result<String, String>>>,
+    },
+    /// Somebody outside wants something.
+    Wish {
+        /// What, prepared so far that the loop can take it in without waiting for anything.
+        prepared: Box<Prepared>,
+        /// What came of it, when it is durable.
+        reply: oneshot::Sender<Result<Done, WishError>>,
     },
     /// A timer went off.
     Timer {
@@ -215,4 +340,33 @@ pub(crate) trait Executor: Send + Sync {
     fn cancel(&self, run: RunId, key: JobKey);
     /// The run has ended: nothing of it may stay alive.
     fn finish(&self, run: RunId);
+    /// The host is about to stop: what is cancelled from now on will be taken up again.
+    fn stopping(&self);
+}
+
+/// A wish that needs nothing any more but the loop.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// As it is.
+    Plain(Wanted),
+    /// A signal, its data stored where it is large.
+    Signal(sandgate_model::Signal),
+    /// A new run.
+    Create {
+        /// Its id.
+        run: RunId,
+        /// Its first event.
+        first: Event,
+    },
+    /// An edited plan, validated.
+    Modify {
+        /// The run.
+        run: RunId,
+        /// The event.
+        event: Event,
+        /// The new plan's digest.
+        digest: Digest,
+        /// Its revision.
+        revision: u32,
+    },
 }

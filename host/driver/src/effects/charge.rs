@@ -1,8 +1,13 @@
 //! `budget`: a plugin charges for something it does in the real world. The engine decides whether it fits.
 
-use super::desk::{CallDesk, NotBegun};
+use super::{
+    consent::{Agreed, approved},
+    desk::{CallDesk, NotBegun},
+    plain,
+};
 use sandgate_model::{Amount, CallEnd, CallRequest, Digest, NeedKind};
-use sandgate_sandbox::{BudgetPort, ChargeFailure, PortFuture};
+use sandgate_sandbox::{Answered, BudgetPort, ChargeFailure, PortFuture};
+use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -15,14 +20,26 @@ const WHAT_MAX: usize = 200;
 pub(crate) struct ChargePower {
     desk: Arc<CallDesk>,
     rule: String,
+    /// Each one has to be approved.
+    approval: bool,
     /// What it may still spend, as far as this process has seen; the engine has the last word.
     left: Option<Arc<AtomicU64>>,
 }
 
 impl ChargePower {
     /// For a caller that may spend `left`; `None`: no budget is set.
-    pub(crate) fn new(desk: Arc<CallDesk>, rule: String, left: Option<Arc<AtomicU64>>) -> Self {
-        Self { desk, rule, left }
+    pub(crate) fn new(
+        desk: Arc<CallDesk>,
+        rule: String,
+        approval: bool,
+        left: Option<Arc<AtomicU64>>,
+    ) -> Self {
+        Self {
+            desk,
+            rule,
+            approval,
+            left,
+        }
     }
 }
 
@@ -31,18 +48,20 @@ impl BudgetPort for ChargePower {
         self.left.as_ref().map(|left| left.load(Ordering::Relaxed))
     }
 
-    fn charge(&self, what: String, micros: u64) -> PortFuture<Result<(), ChargeFailure>> {
+    fn charge(&self, what: String, micros: u64) -> PortFuture<Answered<Result<(), ChargeFailure>>> {
         let desk = Arc::clone(&self.desk);
-        let left = self.left.clone();
+        let (left, approval) = (self.left.clone(), self.approval);
         let cost = Amount { micros, tokens: 0 };
         let what: String = what.chars().take(WHAT_MAX).collect();
-        let request = CallRequest {
+        let mut request = CallRequest {
             kind: NeedKind::Budget,
             digest: Digest::of(format!("charge\n{micros}\n{what}").as_bytes()),
             what,
             rule: self.rule.clone(),
             secrets: Vec::new(),
             reserve: cost,
+            approval: false,
+            consent: None,
         };
         Box::pin(async move {
             if let Some(left) = &left
@@ -50,16 +69,27 @@ impl BudgetPort for ChargePower {
             {
                 let left = left.load(Ordering::Relaxed);
                 desk.refused(request, format!("the budget has {left} millionths left"));
-                return Err(ChargeFailure::Over(left));
+                return plain(Err(ChargeFailure::Over(left)));
+            }
+            if approval {
+                let action = json!({ "what": request.what, "micros": micros });
+                let line = format!("charge {micros} millionths for {}", request.what);
+                match desk.agree(NeedKind::Budget, &line, action).await {
+                    Agreed::Yes {
+                        consent, digest, ..
+                    } => request = approved(request, consent, digest),
+                    Agreed::No(why) => return plain(Err(ChargeFailure::NotApproved(why))),
+                    Agreed::Parts => return plain(Err(ChargeFailure::Suspended)),
+                }
             }
             let call = match desk.begin(request).await {
                 Ok(call) => call,
                 Err(NotBegun::Refused(_)) => {
                     let left = left.map_or(0, |left| left.load(Ordering::Relaxed));
-                    return Err(ChargeFailure::Over(left));
+                    return plain(Err(ChargeFailure::Over(left)));
                 }
                 Err(NotBegun::Limit(why) | NotBegun::Host(why)) => {
-                    return Err(ChargeFailure::Host(why));
+                    return plain(Err(ChargeFailure::Host(why)));
                 }
             };
             if let Some(left) = &left {
@@ -67,12 +97,13 @@ impl BudgetPort for ChargePower {
                 let take = |n: u64| Some(n.saturating_sub(micros));
                 let _before = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
             }
-            call.end(CallEnd::Done {
-                note: "charged".to_owned(),
-                cost,
-            })
-            .await;
-            Ok(())
+            Answered {
+                result: Ok(()),
+                then: call.settle(CallEnd::Done {
+                    note: "charged".to_owned(),
+                    cost,
+                }),
+            }
         })
     }
 }

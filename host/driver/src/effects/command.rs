@@ -1,19 +1,26 @@
 //! `command`: one allowed command of a guest. Permit, intent, the contained process, outcome.
 
-use super::desk::{CallDesk, NotBegun};
+use super::{
+    bound::{self, host_path},
+    consent::{Agreed, approved},
+    desk::{CallDesk, NotBegun},
+    plain,
+};
 use crate::{
     local::CallSink,
     notice::{LogLevel, LogSource},
 };
-use sandgate_authority::{ExecAuthority, ExecPermit};
+use sandgate_authority::{ExecAuthority, ExecPermit, ExecRefusal, Opened, Permission};
 use sandgate_exec::{
     DirGrant, Ending, ExecError, Finished, LineSink, OutputCaps, Program, RunSpec, Runner,
     SecretEnv, Stream,
 };
-use sandgate_model::{Amount, CallEnd, CallRequest, Digest, Grants, NeedKind, SecretTarget};
+use sandgate_model::{
+    Amount, CallEnd, CallRequest, Consent, Digest, Grants, NeedKind, SecretTarget,
+};
 use sandgate_sandbox::{
-    AllowedCommand, CommandEnding, CommandFailure, CommandPort, CommandRequest, FinishedCommand,
-    PortFuture,
+    AllowedCommand, Answered, CommandEnding, CommandFailure, CommandPort, CommandRequest,
+    FinishedCommand, PortFuture,
 };
 use sandgate_vault::Vault;
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -62,16 +69,20 @@ impl CommandPort for CommandPower {
         self.parts.allowed.clone()
     }
 
-    fn run(&self, request: CommandRequest) -> PortFuture<Result<FinishedCommand, CommandFailure>> {
-        let parts = Arc::clone(&self.parts);
-        let permit = ExecAuthority::new(&self.grants).permit(
-            &request.program,
-            &request.args,
-            request.cwd.as_deref(),
-        );
+    fn run(
+        &self,
+        request: CommandRequest,
+    ) -> PortFuture<Answered<Result<FinishedCommand, CommandFailure>>> {
+        let (parts, grants) = (Arc::clone(&self.parts), Arc::clone(&self.grants));
         Box::pin(async move {
-            match permit {
-                Ok(permit) => run(&parts, permit).await,
+            let permission = ExecAuthority::new(&grants).permit(
+                &request.program,
+                &request.args,
+                request.cwd.as_deref(),
+            );
+            match permission {
+                Ok(Permission::Granted(permit)) => run(&parts, permit, None).await,
+                Ok(Permission::Ask(sealed)) => asked(&parts, &grants, sealed.look()).await,
                 Err(refusal) => {
                     let words = std::iter::once(&request.program).chain(&request.args);
                     let line = words.map(String::as_str).collect::<Vec<_>>().join(" ");
@@ -82,33 +93,98 @@ impl CommandPort for CommandPower {
                         rule: String::new(),
                         secrets: Vec::new(),
                         reserve: Amount::NOTHING,
+                        approval: false,
+                        consent: None,
                     };
                     let why = refusal.to_string();
                     parts.desk.refused(record, why.clone());
-                    Err(match refusal {
-                        sandgate_authority::ExecRefusal::Approval { .. } => {
-                            CommandFailure::NotApproved(why)
-                        }
-                        _ => CommandFailure::NotGranted(why),
-                    })
+                    plain(Err(CommandFailure::NotGranted(why)))
                 }
             }
         })
     }
 }
 
+type Ran = Answered<Result<FinishedCommand, CommandFailure>>;
+
+/// A command that a person has to agree to. What runs is what stands in the record that was approved.
+async fn asked(parts: &Arc<CommandParts>, grants: &Grants, wanted: &ExecPermit) -> Ran {
+    let action = match bound::action(parts, wanted).await {
+        Ok(action) => action,
+        Err(why) => return plain(Err(CommandFailure::NotStarted(why))),
+    };
+    match parts
+        .desk
+        .agree(NeedKind::Exec, &format!("run {}", wanted.what()), action)
+        .await
+    {
+        Agreed::No(why) => plain(Err(CommandFailure::NotApproved(why))),
+        Agreed::Parts => plain(Err(CommandFailure::Suspended)),
+        Agreed::Yes {
+            consent,
+            digest,
+            action,
+        } => {
+            let stale = |why: String| {
+                parts.desk.stale(why);
+                plain(Err(CommandFailure::Suspended))
+            };
+            let Some((program, args, cwd)) = bound::words(&action) else {
+                return stale("the record of the approval is not one of a command".to_owned());
+            };
+            let sealed = match ExecAuthority::new(grants).permit(&program, &args, cwd.as_deref()) {
+                Ok(Permission::Ask(sealed)) => sealed,
+                Ok(Permission::Granted(_)) | Err(ExecRefusal::NotGranted { .. }) => {
+                    return stale("the rule that it was approved under is another now".to_owned());
+                }
+                Err(refusal) => return stale(refusal.to_string()),
+            };
+            // Looked at once more, from the record: the program, the directory and the files as they are now.
+            let now = match bound::action(parts, sealed.look()).await {
+                Ok(action) => parts.desk.facts.bytes(NeedKind::Exec, action),
+                Err(why) => Err(why),
+            };
+            let now = match now {
+                Ok(bytes) => Digest::of(&bytes),
+                Err(why) => return stale(why),
+            };
+            match sealed.open(Opened::new(digest), now) {
+                Ok(permit) => run(parts, permit, Some((consent, digest))).await,
+                Err(error) => stale(error.to_string()),
+            }
+        }
+    }
+}
+
 async fn run(
     parts: &Arc<CommandParts>,
     permit: ExecPermit,
-) -> Result<FinishedCommand, CommandFailure> {
-    let record = CallRequest {
+    consent: Option<(Consent, Digest)>,
+) -> Ran {
+    match started(parts, permit, consent).await {
+        Ok(ran) => ran,
+        Err(failure) => plain(Err(failure)),
+    }
+}
+
+async fn started(
+    parts: &Arc<CommandParts>,
+    permit: ExecPermit,
+    consent: Option<(Consent, Digest)>,
+) -> Result<Ran, CommandFailure> {
+    let mut record = CallRequest {
         kind: NeedKind::Exec,
         what: cut(permit.what()),
         digest: permit.digest(),
         rule: parts.rules.get(permit.rule()).cloned().unwrap_or_default(),
         secrets: permit.secrets().to_vec(),
         reserve: Amount::NOTHING,
+        approval: false,
+        consent: None,
     };
+    if let Some((consent, digest)) = consent {
+        record = approved(record, consent, digest);
+    }
     let refuse = |record: CallRequest, why: String| {
         parts.desk.refused(record, why.clone());
         why
@@ -174,44 +250,34 @@ async fn run(
         NotBegun::Limit(why) => CommandFailure::Limit(why),
         NotBegun::Host(why) => CommandFailure::Host(why),
     })?;
-    match parts.runner.run(permit, spec).await {
+    Ok(match parts.runner.run(permit, spec).await {
         Ok(finished) => {
             let finished = mapped(finished);
-            call.end(CallEnd::Done {
+            let end = CallEnd::Done {
                 note: note(&finished),
                 cost: Amount::NOTHING,
-            })
-            .await;
-            Ok(finished)
+            };
+            Answered {
+                result: Ok(finished),
+                then: call.settle(end),
+            }
         }
         Err(error) => {
             let message = crate::chain(&error);
-            call.end(CallEnd::Failed {
+            let end = CallEnd::Failed {
                 message: message.clone(),
                 cost: Amount::NOTHING,
-            })
-            .await;
-            Err(match error {
+            };
+            let failure = match error {
                 ExecError::NotContained(_) => CommandFailure::NotContained(message),
                 ExecError::NotStarted(_) => CommandFailure::NotStarted(message),
                 _ => CommandFailure::Host(message),
-            })
+            };
+            Answered {
+                result: Err(failure),
+                then: call.settle(end),
+            }
         }
-    }
-}
-
-/// Where a guest's path is on the host, as text: the directories of the attempt are roots, and what is below one of
-/// them is opened beneath it.
-fn host_path(dirs: &[CommandDir], guest: &str) -> Option<PathBuf> {
-    dirs.iter().find_map(|dir| {
-        let rest = guest.strip_prefix(dir.guest.as_str())?;
-        let rest = match (rest, dir.guest.as_str()) {
-            ("", _) => return Some(dir.path.clone()),
-            (rest, "/") => rest,
-            (rest, _) => rest.strip_prefix('/')?,
-        };
-        let plain = rest.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        plain.then(|| dir.path.join(rest))
     })
 }
 
@@ -258,37 +324,5 @@ fn cut(text: String) -> String {
     match text.char_indices().nth(WHAT_MAX) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn guest_paths_stay_in_their_directories() {
-        let dir = |guest: &str, path: &str| CommandDir {
-            path: path.into(),
-            identity: None,
-            guest: guest.into(),
-            write: false,
-        };
-        let dirs = [dir("/notes", "/host/notes"), dir("/data", "/host/w")];
-        let path = |guest: &str| host_path(&dirs, guest).map(|p| p.display().to_string());
-        assert_eq!(path("/notes").as_deref(), Some("/host/notes"));
-        assert_eq!(path("/data/a/b").as_deref(), Some("/host/w/a/b"));
-        for bad in [
-            "/notesx",
-            "/notes/..",
-            "/notes/../../etc",
-            "/notes//x",
-            "/notes/./x",
-            "/",
-            "/etc",
-            "notes",
-            "",
-        ] {
-            assert_eq!(path(bad), None, "{bad}");
-        }
     }
 }

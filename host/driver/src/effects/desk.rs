@@ -1,13 +1,18 @@
 //! Where capability calls are accounted for: the intent is durable before anything happens, the outcome before the
-//! plugin hears of it. Must not do any of the things that are called for, and decides nothing: what is allowed was
-//! decided by a permit, and what is affordable is decided by the engine.
+//! plugin hears of it, and a person's consent before the intent. Must not do any of the things that are called for, and
+//! decides nothing: what is allowed was decided by a permit, what is affordable and what was approved by the engine.
 
-use crate::work::{Inbox, Message};
-use sandgate_engine::Event;
-use sandgate_model::{CallEnd, CallRequest, Caller, Millis, RunId};
+use super::consent::Facts;
+use crate::{
+    local::Shared,
+    work::{Inbox, Message},
+};
+use sandgate_engine::{Consented, Event};
+use sandgate_model::{Ask, CallEnd, CallRequest, Caller, Digest, Millis, NeedKind, RunId};
+use sandgate_sandbox::{Completion, PortFuture};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
@@ -20,12 +25,28 @@ const REFUSALS_MAX: u32 = 32;
 
 /// The desk of one caller: an attempt, a gate, a planner.
 pub(crate) struct CallDesk {
-    run: RunId,
-    by: Caller,
-    inbox: Inbox,
+    pub(super) run: RunId,
+    pub(super) by: Caller,
+    pub(super) inbox: Inbox,
+    pub(super) shared: Arc<Shared>,
+    /// What every record of it says.
+    pub(super) facts: Facts,
     refused: AtomicU32,
     /// Calls it may still make.
     left: AtomicU64,
+    /// Why its work ends, when a call of it could not go on.
+    pub(super) parting: Mutex<Option<Parting>>,
+}
+
+/// Why the work of a caller ends in the middle of a call.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Parting {
+    /// A person has to decide, and it goes on then.
+    Ask(Box<Ask>),
+    /// What would happen is not what was approved.
+    Stale(String),
+    /// What the approval is about cannot be recorded.
+    Host(String),
 }
 
 /// Why a call did not begin.
@@ -41,13 +62,23 @@ pub(crate) enum NotBegun {
 
 impl CallDesk {
     /// A desk for a caller that may make `most` calls.
-    pub(crate) fn new(run: RunId, by: Caller, inbox: Inbox, most: u64) -> Arc<Self> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        run: RunId,
+        by: Caller,
+        inbox: Inbox,
+        facts: Facts,
+        most: u64,
+    ) -> Arc<Self> {
         Arc::new(Self {
             run,
             by,
             inbox,
+            shared,
+            facts,
             refused: AtomicU32::new(0),
             left: AtomicU64::new(most),
+            parting: Mutex::default(),
         })
     }
 
@@ -89,6 +120,51 @@ impl CallDesk {
         })
     }
 
+    /// What the engine says of a call that needs an approval. `None`: the host is stopping.
+    pub(super) async fn consented(&self, kind: NeedKind, digest: Digest) -> Option<Consented> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Consent {
+            run: self.run,
+            by: self.by,
+            kind,
+            digest,
+            reply,
+        };
+        self.inbox.send(message).ok()?;
+        answer.await.ok()
+    }
+
+    /// The answer to a question that was put to people; the outer `None`: the host is stopping, the inner one: it was
+    /// not asked yet.
+    pub(super) async fn answered(&self, digest: Digest) -> Option<Option<Result<String, String>>> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::AnswerOf {
+            run: self.run,
+            by: self.by,
+            digest,
+            reply,
+        };
+        self.inbox.send(message).ok()?;
+        answer.await.ok()
+    }
+
+    /// Why the work ended in the middle of a call, if it did.
+    pub(crate) fn parting(&self) -> Option<Parting> {
+        crate::local::lock(&self.parting).clone()
+    }
+
+    /// Notes why the work ends; the first reason counts.
+    pub(super) fn part(&self, why: Parting) {
+        crate::local::lock(&self.parting).get_or_insert(why);
+    }
+
+    /// The work ends, because what would happen is not what was approved.
+    pub(super) fn stale(&self, why: String) {
+        self.part(Parting::Stale(format!(
+            "approval-stale: {why}; nothing was done"
+        )));
+    }
+
     /// Records that something was refused. Not awaited: nothing happened that would depend on it.
     pub(crate) fn refused(&self, request: CallRequest, reason: String) {
         if self.refused.fetch_add(1, Ordering::Relaxed) < REFUSALS_MAX {
@@ -121,19 +197,28 @@ pub(crate) struct OpenCall {
 
 impl OpenCall {
     /// Records the outcome and returns when it is durable.
-    pub(crate) async fn end(mut self, end: CallEnd) {
+    pub(crate) async fn end(self, end: CallEnd) {
+        self.end_with(end, None).await;
+    }
+
+    async fn end_with(mut self, end: CallEnd, tape: Option<Digest>) {
         let (reply, durable) = oneshot::channel();
-        self.send(end, Some(reply));
+        self.send(end, tape, Some(reply));
         // Not recorded means that the caller has ended, or the host stops: nobody hears of the outcome then.
         drop(durable.await);
     }
 
     /// Records the outcome without waiting: whoever had asked is gone.
     pub(crate) fn abandon(mut self, end: CallEnd) {
-        self.send(end, None);
+        self.send(end, None, None);
     }
 
-    fn send(&mut self, end: CallEnd, reply: Option<oneshot::Sender<()>>) {
+    /// The outcome, recorded when the sandbox has put the answer on the tape and before the guest hears of it.
+    pub(super) fn settle(self, end: CallEnd) -> Option<Box<dyn Completion>> {
+        Some(Box::new(Settle { call: self, end }))
+    }
+
+    fn send(&mut self, end: CallEnd, tape: Option<Digest>, reply: Option<oneshot::Sender<()>>) {
         self.open = false;
         let took = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let event = Event::CallEnded {
@@ -141,6 +226,7 @@ impl OpenCall {
             call: self.call,
             end,
             took: Millis(took),
+            tape,
         };
         self.desk.record(event, reply);
     }
@@ -149,7 +235,43 @@ impl OpenCall {
 impl Drop for OpenCall {
     fn drop(&mut self) {
         if self.open {
-            self.send(CallEnd::Interrupted, None);
+            self.send(CallEnd::Interrupted, None, None);
+        }
+    }
+}
+
+/// An outcome on its way into the record.
+struct Settle {
+    call: OpenCall,
+    end: CallEnd,
+}
+
+impl Completion for Settle {
+    fn done(self: Box<Self>, tape: Option<Vec<u8>>) -> PortFuture<Result<(), String>> {
+        Box::pin(async move {
+            let Self { call, end } = *self;
+            let tape = match tape {
+                Some(bytes) => Some(crate::attempt::put(&call.desk.shared, bytes).await?),
+                None => None,
+            };
+            call.end_with(end, tape).await;
+            Ok(())
+        })
+    }
+}
+
+/// An outcome that is known only after the answer was read to its end.
+pub(super) type Later = Arc<Mutex<Option<(OpenCall, CallEnd)>>>;
+
+/// Records whatever is in it by then.
+pub(super) struct SettleLater(pub(super) Later);
+
+impl Completion for SettleLater {
+    fn done(self: Box<Self>, tape: Option<Vec<u8>>) -> PortFuture<Result<(), String>> {
+        let held = crate::local::lock(&self.0).take();
+        match held {
+            Some((call, end)) => Box::new(Settle { call, end }).done(tape),
+            None => Box::pin(async { Ok(()) }),
         }
     }
 }

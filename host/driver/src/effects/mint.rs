@@ -5,12 +5,18 @@
 use super::{
     charge::ChargePower,
     command::{CommandDir, CommandParts, CommandPower},
+    consent::Facts,
     desk::CallDesk,
     http::HttpPower,
     model::ModelPower,
+    question::QuestionPower,
     secrets::Revealed,
 };
-use crate::{local::CallSink, project::Project, work::Inbox};
+use crate::{
+    local::{CallSink, Shared},
+    project::Project,
+    work::Inbox,
+};
 use sandgate_authority::{
     HttpAuthority, Narrowing, Origin, Request, grants, narrows, rule_of_exec, rule_of_http,
     rule_of_model,
@@ -41,6 +47,8 @@ pub(crate) struct Brokers {
 pub(crate) struct Minting<'a> {
     pub(crate) run: RunId,
     pub(crate) by: Caller,
+    /// What every record about it says.
+    pub(crate) facts: Facts,
     pub(crate) grants: &'a Grants,
     pub(crate) allowance: Allowance,
     pub(crate) inbox: &'a Inbox,
@@ -60,21 +68,22 @@ pub(crate) struct Caps {
 }
 
 /// Kinds of needs, for asking what a project offers at all.
-const KINDS: [NeedKind; 7] = [
+const KINDS: [NeedKind; 8] = [
     NeedKind::FilesRead,
     NeedKind::FilesWrite,
     NeedKind::Http,
     NeedKind::Exec,
     NeedKind::Model,
     NeedKind::Secrets,
+    NeedKind::Question,
     NeedKind::Budget,
 ];
 
-/// Whether the project and the operator still allow these grants.
+/// What project and operator offer a task of this workspace at this moment, all kinds of authority together.
 ///
 /// # Errors
-/// What they do not allow any more.
-pub(crate) fn still_allowed(project: &Project, who: &str, held: &Grants) -> Result<(), String> {
+/// When they cannot be put together.
+pub(crate) fn offered(project: &Project, who: &str, held: &Grants) -> Result<Grants, String> {
     let needs = KINDS.map(|kind| Need {
         kind,
         reason: String::new(),
@@ -92,22 +101,46 @@ pub(crate) fn still_allowed(project: &Project, who: &str, held: &Grants) -> Resu
         narrowing: &narrowing,
     };
     let file = project.file();
-    let said = |refusals: Vec<sandgate_authority::Refusal>| {
-        let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-        format!(
-            "the project allows less than when the plan was made: {}",
-            lines.join("; ")
-        )
-    };
-    let offered = grants(request, &file.policy, file.operator.as_ref()).map_err(said)?;
+    grants(request, &file.policy, file.operator.as_ref()).map_err(said)
+}
+
+/// Whether the project and the operator still allow these grants.
+///
+/// # Errors
+/// What they do not allow any more.
+pub(crate) fn still_allowed(project: &Project, who: &str, held: &Grants) -> Result<(), String> {
+    let offered = offered(project, who, held)?;
     narrows(who, held, &[&offered]).map_err(said)
 }
 
+fn said(refusals: Vec<sandgate_authority::Refusal>) -> String {
+    let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    format!(
+        "the project allows less than when the plan was made: {}",
+        lines.join("; ")
+    )
+}
+
+/// The ports of one call, and the desk at which they are accounted for.
+pub(crate) struct Minted {
+    pub(crate) powers: Powers,
+    pub(crate) desk: Arc<CallDesk>,
+}
+
 /// The ports of one call. A port is there exactly when something is granted for it.
-pub(crate) fn mint(brokers: &Brokers, project: &Project, m: Minting<'_>) -> Powers {
+pub(crate) fn mint(shared: &Arc<Shared>, m: Minting<'_>) -> Minted {
+    let (brokers, project) = (&shared.brokers, &shared.project);
     let policy = &project.file().policy;
     let origin = |origin: Option<&Origin>| origin.map(ToString::to_string).unwrap_or_default();
-    let desk = CallDesk::new(m.run, m.by, m.inbox.clone(), m.caps.effects);
+    let desk = CallDesk::new(
+        Arc::clone(shared),
+        m.run,
+        m.by,
+        m.inbox.clone(),
+        m.facts,
+        m.caps.effects,
+    );
+    let whole = m.grants.may_wait();
     let mut powers = Powers::default();
     if !m.grants.http.is_empty() {
         let authority = Arc::new(HttpAuthority::new(m.grants));
@@ -129,6 +162,7 @@ pub(crate) fn mint(brokers: &Brokers, project: &Project, m: Minting<'_>) -> Powe
                 .iter()
                 .map(|g| origin(rule_of_http(g, policy)))
                 .collect(),
+            whole,
         }));
     }
     if !m.grants.exec.is_empty() {
@@ -187,15 +221,22 @@ pub(crate) fn mint(brokers: &Brokers, project: &Project, m: Minting<'_>) -> Powe
             },
             tokens: Arc::new(AtomicU64::new(m.caps.tokens)),
             rules: m.grants.model.iter().map(rule).collect(),
+            whole,
         }));
     }
     if m.grants.budget {
         let left = m.allowance.micros.map(|n| Arc::new(AtomicU64::new(n)));
         powers.budget = Some(Arc::new(ChargePower::new(
-            desk,
-            origin(policy.charge()),
+            Arc::clone(&desk),
+            origin(policy.charge().map(|rule| &rule.origin)),
+            m.grants.budget_approval,
             left,
         )));
     }
-    powers
+    if m.grants.question {
+        powers.question = Some(Arc::new(QuestionPower {
+            desk: Arc::clone(&desk),
+        }));
+    }
+    Minted { powers, desk }
 }

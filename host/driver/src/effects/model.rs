@@ -1,13 +1,17 @@
 //! `model`: one generation of a guest. Permit, the bound of its cost, intent with that reserve, the request, outcome with
 //! what it really cost. The outcome is recorded when the answer is whole, before the guest hears of that.
 
-use super::desk::{CallDesk, NotBegun, OpenCall};
-use sandgate_authority::{ModelAuthority, ModelRefusal};
+use super::{
+    consent::{Agreed, approved},
+    desk::{CallDesk, Later, NotBegun, OpenCall, SettleLater},
+    model_record, plain,
+};
+use sandgate_authority::{ModelAuthority, ModelPermit, ModelRefusal, Opened, Permission};
 use sandgate_llm::{ModelError, Models, Money};
 use sandgate_model::{Amount, CallEnd, CallRequest, Digest, Grants, NeedKind};
 use sandgate_sandbox as port;
 use sandgate_sandbox::{
-    GenerateRequest, Generated, Generation, ModelFailure, ModelPort, PortFuture,
+    Answered, GenerateRequest, Generated, Generation, ModelFailure, ModelPort, PortFuture,
 };
 use std::{
     future::Future,
@@ -19,6 +23,7 @@ use std::{
 };
 
 /// Generations of one caller.
+#[derive(Clone)]
 pub(crate) struct ModelPower {
     pub(crate) models: Arc<Models>,
     pub(crate) grants: Arc<Grants>,
@@ -28,97 +33,187 @@ pub(crate) struct ModelPower {
     pub(crate) tokens: Arc<AtomicU64>,
     /// Provider and rule of each grant.
     pub(crate) rules: Vec<(String, String)>,
+    /// The work may be suspended: the sandbox reads each answer to its end, and it is recorded then.
+    pub(crate) whole: bool,
 }
+
+type Made = Answered<Result<Box<dyn Generation>, ModelFailure>>;
 
 impl ModelPort for ModelPower {
     fn available(&self) -> Vec<String> {
         ModelAuthority::new(&self.grants).granted()
     }
 
-    fn generate(
-        &self,
-        request: GenerateRequest,
-    ) -> PortFuture<Result<Box<dyn Generation>, ModelFailure>> {
-        let (models, desk) = (Arc::clone(&self.models), Arc::clone(&self.desk));
-        let (money, tokens) = (self.money, Arc::clone(&self.tokens));
-        let permit = ModelAuthority::new(&self.grants).permit(&request.model);
-        let rules = self.rules.clone();
+    fn generate(&self, request: GenerateRequest) -> PortFuture<Made> {
+        let power = self.clone();
         Box::pin(async move {
-            let asked = request.model.clone();
-            let mut record = CallRequest {
-                kind: NeedKind::Model,
-                what: format!("generate with {}", cut(&asked)),
-                digest: Digest::of(asked.as_bytes()),
-                rule: String::new(),
-                secrets: Vec::new(),
-                reserve: Amount::NOTHING,
-            };
-            let permit = match permit {
-                Ok(permit) => permit,
-                Err(refusal) => {
-                    let why = refusal.to_string();
-                    desk.refused(record, why.clone());
-                    return Err(match refusal {
-                        ModelRefusal::NotAName(_) => ModelFailure::Invalid(why),
-                        ModelRefusal::NotGranted { .. } => ModelFailure::NotGranted(why),
-                        ModelRefusal::Approval { .. } => ModelFailure::NotApproved(why),
-                    });
+            match power.generated(asked_for(request)).await {
+                Ok(made) => made,
+                Err(failure) => plain(Err(failure)),
+            }
+        })
+    }
+}
+
+impl ModelPower {
+    async fn generated(
+        &self,
+        request: sandgate_llm::GenerateRequest,
+    ) -> Result<Made, ModelFailure> {
+        let mut record = CallRequest {
+            kind: NeedKind::Model,
+            what: format!("generate with {}", cut(&request.model)),
+            digest: Digest::of(request.model.as_bytes()),
+            rule: String::new(),
+            secrets: Vec::new(),
+            reserve: Amount::NOTHING,
+            approval: false,
+            consent: None,
+        };
+        let permission = match ModelAuthority::new(&self.grants).permit(&request.model) {
+            Ok(permission) => permission,
+            Err(refusal) => {
+                let why = refusal.to_string();
+                self.desk.refused(record, why.clone());
+                return Err(match refusal {
+                    ModelRefusal::NotAName(_) => ModelFailure::Invalid(why),
+                    ModelRefusal::NotGranted { .. } => ModelFailure::NotGranted(why),
+                });
+            }
+        };
+        let provider = permission.look().provider();
+        record.rule = self
+            .rules
+            .iter()
+            .find(|(of, _)| of == provider)
+            .map(|(_, rule)| rule.clone())
+            .unwrap_or_default();
+        let (permit, request, consent) = match permission {
+            Permission::Granted(permit) => (permit, request, None),
+            Permission::Ask(_) => {
+                let (permit, request, consent) = self.agreed(&request, &record).await?;
+                (permit, request, Some(consent))
+            }
+        };
+        let prepared = match self.models.prepare(permit, &request, self.money) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                self.desk.refused(record, error.to_string());
+                return Err(failure(error));
+            }
+        };
+        let reserve = prepared.estimate();
+        record.what = prepared.what();
+        record.digest = prepared.digest();
+        record.reserve = reserve;
+        if let Some((consent, digest)) = consent {
+            record = approved(record, consent, digest);
+        }
+        let Some(held) = Held::take(&self.tokens, reserve.tokens) else {
+            let left = self.tokens.load(Ordering::Relaxed);
+            let why = format!(
+                "this may take {} tokens, and the attempt has {left} left (`tokens` under [limits]); ask for fewer \
+                 `max-tokens`",
+                reserve.tokens
+            );
+            self.desk.refused(record, why.clone());
+            return Err(ModelFailure::Limit(why));
+        };
+        let call = match self.desk.begin(record.clone()).await {
+            Ok(call) => call,
+            Err(NotBegun::Refused(why)) => {
+                self.desk.refused(record, why.clone());
+                return Err(ModelFailure::Budget(why));
+            }
+            Err(NotBegun::Limit(why)) => return Err(ModelFailure::Limit(why)),
+            Err(NotBegun::Host(why)) => return Err(ModelFailure::Host(why)),
+        };
+        Ok(match self.models.generate(prepared, reserve).await {
+            Ok(generation) => {
+                let later = self.whole.then(Later::default);
+                Answered {
+                    result: Ok(Box::new(Live {
+                        generation,
+                        call: Some(call),
+                        reserve,
+                        held: Some(held),
+                        later: later.clone(),
+                    }) as Box<dyn Generation>),
+                    then: later
+                        .map(|later| Box::new(SettleLater(later)) as Box<dyn port::Completion>),
                 }
-            };
-            record.rule = rules
-                .iter()
-                .find(|(provider, _)| provider == permit.provider())
-                .map(|(_, rule)| rule.clone())
-                .unwrap_or_default();
-            let request = asked_for(request);
-            let prepared = match models.prepare(permit, &request, money) {
-                Ok(prepared) => prepared,
-                Err(error) => {
-                    desk.refused(record, error.to_string());
-                    return Err(failure(error));
-                }
-            };
-            let reserve = prepared.estimate();
-            record.what = prepared.what();
-            record.digest = prepared.digest();
-            record.reserve = reserve;
-            let Some(held) = Held::take(&tokens, reserve.tokens) else {
-                let left = tokens.load(Ordering::Relaxed);
-                let why = format!(
-                    "this may take {} tokens, and the attempt has {left} left (`tokens` under [limits]); ask for fewer \
-                     `max-tokens`",
-                    reserve.tokens
-                );
-                desk.refused(record, why.clone());
-                return Err(ModelFailure::Limit(why));
-            };
-            let call = match desk.begin(record.clone()).await {
-                Ok(call) => call,
-                Err(NotBegun::Refused(why)) => {
-                    desk.refused(record, why.clone());
-                    return Err(ModelFailure::Budget(why));
-                }
-                Err(NotBegun::Limit(why)) => return Err(ModelFailure::Limit(why)),
-                Err(NotBegun::Host(why)) => return Err(ModelFailure::Host(why)),
-            };
-            match models.generate(prepared, reserve).await {
-                Ok(generation) => Ok(Box::new(Live {
-                    generation,
-                    call: Some(call),
-                    reserve,
-                    held: Some(held),
-                }) as Box<dyn Generation>),
-                Err(failed) => {
-                    held.settle(failed.cost.tokens);
-                    call.end(CallEnd::Failed {
-                        message: failed.error.to_string(),
-                        cost: failed.cost.min(reserve),
-                    })
-                    .await;
-                    Err(failure(failed.error))
+            }
+            Err(failed) => {
+                held.settle(failed.cost.tokens);
+                let end = CallEnd::Failed {
+                    message: failed.error.to_string(),
+                    cost: failed.cost.min(reserve),
+                };
+                Answered {
+                    result: Err(failure(failed.error)),
+                    then: call.settle(end),
                 }
             }
         })
+    }
+
+    /// A generation that a person has to agree to. What is sent is what stands in the record that was approved.
+    async fn agreed(
+        &self,
+        request: &sandgate_llm::GenerateRequest,
+        record: &CallRequest,
+    ) -> Result<
+        (
+            ModelPermit,
+            sandgate_llm::GenerateRequest,
+            (sandgate_model::Consent, Digest),
+        ),
+        ModelFailure,
+    > {
+        let most = self.models.estimate(request, self.money).map_err(failure)?;
+        let action = model_record::action(request, most);
+        let (consent, digest, action) =
+            match self.desk.agree(NeedKind::Model, &record.what, action).await {
+                Agreed::Yes {
+                    consent,
+                    digest,
+                    action,
+                } => (consent, digest, action),
+                Agreed::No(why) => return Err(ModelFailure::NotApproved(why)),
+                Agreed::Parts => return Err(ModelFailure::Suspended),
+            };
+        let stale = |why: String| {
+            self.desk.stale(why);
+            ModelFailure::Suspended
+        };
+        let Some(request) = model_record::read(&action) else {
+            return Err(stale(
+                "the record of the approval is not one of a generation".to_owned(),
+            ));
+        };
+        let sealed = match ModelAuthority::new(&self.grants).permit(&request.model) {
+            Ok(Permission::Ask(sealed)) => sealed,
+            Ok(Permission::Granted(_)) => {
+                return Err(stale(
+                    "the rule that it was approved under is another now".to_owned(),
+                ));
+            }
+            Err(refusal) => return Err(stale(refusal.to_string())),
+        };
+        // Made anew from what is about to be sent.
+        let most = self
+            .models
+            .estimate(&request, self.money)
+            .map_err(|error| stale(error.to_string()))?;
+        let now = self
+            .desk
+            .facts
+            .bytes(NeedKind::Model, model_record::action(&request, most))
+            .map_err(stale)?;
+        let permit = sealed
+            .open(Opened::new(digest), Digest::of(&now))
+            .map_err(|error| stale(error.to_string()))?;
+        Ok((permit, request, (consent, digest)))
     }
 }
 
@@ -151,6 +246,8 @@ struct Live {
     call: Option<OpenCall>,
     reserve: Amount,
     held: Option<Held>,
+    /// Where the outcome waits to be recorded together with the answer.
+    later: Option<Later>,
 }
 
 impl Live {
@@ -171,7 +268,10 @@ impl Live {
                     cost,
                 },
             };
-            call.end(end).await;
+            match &self.later {
+                Some(later) => *crate::local::lock(later) = Some((call, end)),
+                None => call.end(end).await,
+            }
         }
     }
 }

@@ -1,0 +1,39 @@
+//! The way to the loop of this process.
+
+use super::{Done, Speaker, Wish, WishError, prepare::prepare};
+use crate::{
+    local::Shared,
+    work::{Inbox, Message},
+};
+use sandgate_model::Channel;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Somebody's way to the loop of this process. Works while [`crate::Host::drive`] runs; what is wished before is taken in
+/// when it begins.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: Inbox,
+    pub(crate) speaker: Speaker,
+    pub(crate) channel: Channel,
+}
+
+impl Control {
+    /// Says what is wanted, and returns when it is durable.
+    ///
+    /// # Errors
+    /// Why not; then nothing of it was recorded.
+    pub async fn wish(&self, wish: Wish) -> Result<Done, WishError> {
+        let actor = self
+            .speaker
+            .actor(self.shared.project.file(), self.channel)?;
+        let prepared = Box::new(prepare(&self.shared, actor, wish).await?);
+        let (reply, answer) = oneshot::channel();
+        let gone = || WishError::host("the host is stopping");
+        self.inbox
+            .send(Message::Wish { prepared, reply })
+            .map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
