@@ -70,6 +70,8 @@ pub struct Prepared {
     pub(crate) scratch: OnceLock<Root>,
     /// Set when there is a record by which it can be reopened; with the digest of a worktree's list of files.
     pub(crate) kept: OnceLock<Option<Digest>>,
+    /// It was in use when its host died.
+    pub(crate) interrupted: bool,
     /// It was finished.
     pub(crate) over: bool,
     pub(crate) home: Home,
@@ -95,6 +97,7 @@ impl Prepared {
             worktree: None,
             scratch: OnceLock::new(),
             kept: OnceLock::new(),
+            interrupted: false,
             over: false,
             home,
         }
@@ -128,6 +131,13 @@ impl Prepared {
     #[must_use]
     pub fn base(&self) -> Option<&str> {
         self.worktree.as_ref().map(|w| w.base.commit.as_str())
+    }
+
+    /// Whether it was reopened after its host died while it was in use: its files may be ahead of what was recorded of
+    /// the attempt last. False for one that was parked since, and for a fresh one.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.interrupted
     }
 
     /// Where a command starts when its rule names no directory: the only granted one, otherwise [`Self::scratch`].

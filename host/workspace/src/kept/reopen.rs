@@ -212,12 +212,14 @@ impl Again<'_> {
             }
         }
         let base = self.record.worktree.as_ref().map(|w| w.base);
+        let interrupted = self.record.state == State::InUse;
         let home = Home::again(self.shared.clone(), self.key.clone(), self.own);
         let mut prepared = Prepared::empty(kind, grants.to_vec(), home);
         let _ = prepared.kept.set(base);
         if let Some(scratch) = scratch {
             let _ = prepared.scratch.set(scratch);
         }
+        prepared.interrupted = interrupted;
         prepared.roots = roots;
         prepared.worktree = worktree;
         prepared.skips = skips;

@@ -94,6 +94,16 @@ fn exchange(path: &Path) {
     assert!(copied.success());
 }
 
+/// Undoes [`exchange`], [`to_link`] and other permissions.
+fn put_back(path: &Path, mode: u32) {
+    let aside = path.with_extension("aside");
+    if aside.exists() {
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
+        fs::rename(&aside, path).unwrap();
+    }
+    chmod(path, mode);
+}
+
 fn to_link(path: &Path) {
     let aside = path.with_extension("aside");
     fs::rename(path, &aside).unwrap();
@@ -144,6 +154,13 @@ fn another_directory_under_its_name() {
     let mut refused = 0;
     for kind in [Workspace::Clone, Workspace::Worktree] {
         for inner in ["", "tree", "scratch", "tree/src", "tree/doc"] {
+            let parked = Parked::new(kind);
+            let path = if inner.is_empty() {
+                parked.home.clone()
+            } else {
+                parked.path(inner)
+            };
+            let mode = path.metadata().unwrap().mode() & 0o7777;
             for (how, change) in [
                 ("exchanged", exchange as fn(&Path)),
                 ("linked", to_link),
@@ -151,21 +168,15 @@ fn another_directory_under_its_name() {
                 ("opened", |p| chmod(p, 0o777)),
                 ("marked", |p| chmod(p, 0o1755)),
             ] {
-                let parked = Parked::new(kind);
-                let path = if inner.is_empty() {
-                    parked.home.clone()
-                } else {
-                    parked.path(inner)
-                };
-                if path.metadata().unwrap().mode() & 0o7777 == 0o711 {
-                    continue;
-                }
                 change(&path);
                 let about = format!("{kind:?} {inner:?} {how}");
                 let why = parked.refused_now(&about);
                 assert!(matches!(why, KeptError::Changed { .. }), "{about}: {why:?}");
                 refused += 1;
+                put_back(&path, mode);
             }
+            // It was the change that was refused.
+            assert!(parked.reopens(), "{kind:?} {inner:?}");
         }
         for inner in ["tree", "scratch", "tree/doc"] {
             let parked = Parked::new(kind);
@@ -242,11 +253,22 @@ fn a_record_that_is_not_ours() {
             fs::write(p.path("base"), "sandgate-base 1\0").unwrap();
         }),
     ];
+    let parked = Parked::new(Workspace::Worktree);
+    let good = ["kept.json", "base"].map(|name| (name, fs::read(parked.path(name)).unwrap()));
+    let restore = || {
+        let _ = fs::remove_file(parked.project.dir.join("second"));
+        for (name, bytes) in &good {
+            let path = parked.path(name);
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+            fs::write(&path, bytes).unwrap();
+            chmod(&path, 0o600);
+        }
+    };
     for (about, change) in damage {
-        let parked = Parked::new(Workspace::Worktree);
         change(&parked);
         let why = parked.refused_now(about);
         assert!(matches!(why, KeptError::Damaged { .. }), "{about}: {why:?}");
+        restore();
     }
     let planted: &[Damage] = &[
         ("linked", |p| to_link(&p.path("kept.json"))),
@@ -262,15 +284,16 @@ fn a_record_that_is_not_ours() {
         ("list linked", |p| to_link(&p.path("base"))),
     ];
     for (about, change) in planted {
-        let parked = Parked::new(Workspace::Worktree);
         change(&parked);
         let why = parked.refused_now(about);
         assert!(matches!(why, KeptError::Changed { .. }), "{about}: {why:?}");
+        restore();
     }
-    let parked = Parked::new(Workspace::Clone);
     parked.edit("\"format\":1", "\"format\":2");
     let why = parked.refused_now("newer");
     assert!(matches!(why, KeptError::Format(2)), "{why:?}");
+    restore();
+    assert!(parked.reopens());
     println!(
         "{} damaged records, all refused",
         damage.len() + planted.len() + 1
