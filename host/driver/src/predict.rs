@@ -100,6 +100,12 @@ impl Prediction {
                     "a pinned session cannot have a workspace of its own".to_owned(),
                 );
             }
+            if pinned(task) && task.grants.may_wait() {
+                out.deny(
+                    &who,
+                    "nothing in a pinned session can wait for a person".to_owned(),
+                );
+            }
             out.grants(&who, &task.grants, project, &contained);
         }
         for gate in &plan.gates {
@@ -139,6 +145,12 @@ impl Prediction {
         for http in grants.http.iter().filter(|g| g.approval) {
             let methods = http.methods.join("/");
             self.ask(who, &format!("{methods} {}{}", http.origin(), http.path));
+        }
+        if grants.budget && grants.budget_approval {
+            self.ask(who, "each charge");
+        }
+        if grants.question {
+            self.ask(who, "what it wants to know");
         }
         for model in grants.model.iter().filter(|g| g.approval) {
             let names = model.models.join(", ");

@@ -110,7 +110,7 @@ async fn main() {
         let start = Instant::now();
         for _ in 0..100 {
             let target = Target::parse(black_box(&url)).unwrap();
-            black_box(authority.permit("GET", &target).unwrap());
+            black_box(authority.permit_hop("GET", &target).unwrap());
         }
         times.push(start.elapsed() / 100);
     }
@@ -147,7 +147,7 @@ async fn main() {
             }
             let start = Instant::now();
             let target = Target::parse(&url).unwrap();
-            let permit = authority.permit("GET", &target).unwrap();
+            let permit = authority.permit_hop("GET", &target).unwrap();
             let response = session
                 .send(permit, headers, OutBody::Empty, EgressTimes::default())
                 .await

@@ -336,12 +336,16 @@ impl EgressSession {
         } else {
             headers.for_other_origin()
         };
-        let permit = self.parts.authority.permit_hop(&method, &target).map_err(|e| {
-            EgressError::Denied(format!(
-                "the redirect from {} is refused: {e}",
-                from.origin()
-            ))
-        })?;
+        let permit = self
+            .parts
+            .authority
+            .permit_hop(&method, &target)
+            .map_err(|e| {
+                EgressError::Denied(format!(
+                    "the redirect from {} is refused: {e}",
+                    from.origin()
+                ))
+            })?;
         Ok(Some(Step {
             permit,
             headers,

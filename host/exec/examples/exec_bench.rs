@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p sandgate-exec --example exec_bench [CALLS]`
 
-use sandgate_authority::ExecAuthority;
+use sandgate_authority::{ExecAuthority, Permission};
 use sandgate_exec::{Containment, Ending, Part, RunSpec, Runner, RunnerConfig};
 use sandgate_model::{ExecGrant, Grants};
 use std::{
@@ -80,7 +80,8 @@ async fn one(runner: &Runner) -> bool {
         }],
         ..Grants::default()
     };
-    let Ok(permit) = ExecAuthority::new(&grants).permit("true", &[], None) else {
+    let Ok(Permission::Granted(permit)) = ExecAuthority::new(&grants).permit("true", &[], None)
+    else {
         return false;
     };
     let end = runner.run(permit, RunSpec::default()).await;

@@ -56,7 +56,10 @@ fn models(kind: ProviderKind, url: String, mode: Mode) -> Result<Models, Box<dyn
 async fn once(models: &Models, grants: &Grants, model: &str) -> Result<Duration, Box<dyn Error>> {
     let request = GenerateRequest::new(model, vec![Message::text(Speaker::User, "hello")]);
     let begin = Instant::now();
-    let permit = ModelAuthority::new(grants).permit(model)?;
+    let permit = ModelAuthority::new(grants)
+        .permit(model)?
+        .granted()
+        .ok_or("the model needs an approval")?;
     let prepared = models.prepare(permit, &request, Money::Budgeted)?;
     let reserve = prepared.estimate();
     models.generate(prepared, reserve).await?.finish().await?;

@@ -30,10 +30,9 @@ impl Control {
             .actor(self.shared.project.file(), self.channel)?;
         let prepared = Box::new(prepare(&self.shared, actor, wish).await?);
         let (reply, answer) = oneshot::channel();
-        let gone = || WishError::host("the host is stopping");
         self.inbox
             .send(Message::Wish { prepared, reply })
-            .map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+            .map_err(|_| WishError::Gone)?;
+        answer.await.map_err(|_| WishError::Gone)?
     }
 }

@@ -106,8 +106,9 @@ impl Reach {
             return self.wish(wish).await;
         };
         let lost = match client.try_wish(&wish).await {
+            Ok(Err(WishError::Gone)) => WishError::Gone,
             Ok(answer) => return answer,
-            Err(error) => error,
+            Err(error) => error.into(),
         };
         let speaker = client.speaker.clone();
         match reach(Arc::clone(project), options, speaker).await {
@@ -115,7 +116,7 @@ impl Reach {
                 *self = again;
                 self.wish(wish).await
             }
-            Err(_) => Err(WishError::host(crate::chain(&lost))),
+            Err(_) => Err(lost),
         }
     }
 }

@@ -228,6 +228,9 @@ pub enum WishError {
         /// Why not.
         why: String,
     },
+    /// Whoever drives the project is about to end, and took nothing in.
+    #[error("the process that drives the project is about to end")]
+    Gone,
     /// The host could not do its part.
     #[error("{why}")]
     Host {

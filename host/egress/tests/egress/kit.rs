@@ -415,7 +415,7 @@ impl Client {
         body: OutBody,
     ) -> Result<Response<EgressBody>, EgressError> {
         let target = Target::parse(url)?;
-        let permit = self.authority.permit(method, &target)?;
+        let permit = self.authority.permit_hop(method, &target)?;
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(

@@ -157,7 +157,7 @@ async fn times_of_guests_are_clamped() {
         let (client, url) = client(&world, &server, limits, NetworkMeter::new(None));
         let permit = client
             .authority
-            .permit("GET", &Target::parse(&url).unwrap())
+            .permit_hop("GET", &Target::parse(&url).unwrap())
             .unwrap();
         let times = EgressTimes {
             first_byte: Some(Duration::from_millis(asked)),
@@ -194,7 +194,7 @@ async fn json_for_the_host_itself() {
     );
     let permit = client
         .authority
-        .permit("POST", &Target::parse(&url).unwrap())
+        .permit_hop("POST", &Target::parse(&url).unwrap())
         .unwrap();
     let body = Bytes::from_static(b"{\"a\":1}");
     let response = client
@@ -214,7 +214,7 @@ async fn json_for_the_host_itself() {
     let too_much = {
         let permit = client
             .authority
-            .permit("POST", &Target::parse(&url).unwrap())
+            .permit_hop("POST", &Target::parse(&url).unwrap())
             .unwrap();
         let response = client
             .session

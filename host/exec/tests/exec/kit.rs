@@ -177,6 +177,8 @@ impl Cmd {
         ExecAuthority::new(&grants)
             .permit(&self.program, &self.args, None)
             .unwrap_or_else(|e| panic!("{e}"))
+            .granted()
+            .unwrap()
     }
 
     /// The same without any containment: the twin that shows that the vector works.

@@ -46,6 +46,8 @@ async fn a_budget_is_never_overrun() {
                 request.max_tokens = Some(1_000);
                 let permit = ModelAuthority::new(&crate::support::grants())
                     .permit(&request.model)
+                    .unwrap()
+                    .granted()
                     .unwrap();
                 let prepared = models.prepare(permit, &request, Money::Budgeted).unwrap();
                 let reserve = prepared.estimate();
@@ -86,7 +88,11 @@ async fn what_does_not_fit_is_not_sent() {
         let models = models(&server, kind);
         let request = ask("echo", "hi");
         let grants = crate::support::grants();
-        let permit = ModelAuthority::new(&grants).permit(&request.model).unwrap();
+        let permit = ModelAuthority::new(&grants)
+            .permit(&request.model)
+            .unwrap()
+            .granted()
+            .unwrap();
         let prepared = models.prepare(permit, &request, Money::Budgeted).unwrap();
         let mut little = prepared.estimate();
         little.micros -= 1;

@@ -1,7 +1,7 @@
 //! Twins: what works with leave does not work without, and then nothing arrives.
 
 use crate::support::{BOTH, KEY, ask, base, config, grants, models, provider, run, server};
-use sandgate_authority::{ModelAuthority, ModelRefusal};
+use sandgate_authority::ModelAuthority;
 use sandgate_egress::{Egress, EgressConfig, NetFuture, Resolver};
 use sandgate_llm::{ModelError, Models, Money, ProviderKind};
 use sandgate_model::Grants;
@@ -27,12 +27,11 @@ async fn a_model_that_is_not_granted() {
 
     let mut asks = grants();
     asks.model[0].approval = true;
-    let refusal = ModelAuthority::new(&asks).permit("p/echo").unwrap_err();
-    assert!(matches!(refusal, ModelRefusal::Approval { .. }));
-    assert!(matches!(
-        ModelError::from(refusal),
-        ModelError::NotApproved(_)
-    ));
+    let permission = ModelAuthority::new(&asks).permit("p/echo").unwrap();
+    assert!(
+        permission.granted().is_none(),
+        "a person has to agree first"
+    );
     assert_eq!(server.seen().len(), before);
 }
 
@@ -41,7 +40,11 @@ async fn a_permit_is_for_one_model() {
     let server = server();
     let models = models(&server, ProviderKind::OpenAi);
     let granted = grants();
-    let permit = ModelAuthority::new(&granted).permit("p/echo").unwrap();
+    let permit = ModelAuthority::new(&granted)
+        .permit("p/echo")
+        .unwrap()
+        .granted()
+        .unwrap();
     let got = models.prepare(permit, &ask("long", "hi"), Money::Budgeted);
     assert!(matches!(got, Err(ModelError::Host(_))), "{got:?}");
     let got = models.estimate(&ask("echo", "hi"), Money::Budgeted);

@@ -90,6 +90,8 @@ async fn a_request_is_told_from_every_other() {
         change(&mut request);
         let permit = sandgate_authority::ModelAuthority::new(&grants)
             .permit(&request.model)
+            .unwrap()
+            .granted()
             .unwrap();
         let prepared = models
             .prepare(permit, &request, sandgate_llm::Money::Budgeted)

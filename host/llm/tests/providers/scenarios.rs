@@ -290,7 +290,11 @@ async fn waiting_can_be_given_up_at_any_moment() {
     for round in 0..30u64 {
         let mut request = ask("json", "how many?");
         request.json_schema = Some(json!({"type": "array", "items": {"type": "integer"}}));
-        let permit = ModelAuthority::new(&grants).permit("p/json").unwrap();
+        let permit = ModelAuthority::new(&grants)
+            .permit("p/json")
+            .unwrap()
+            .granted()
+            .unwrap();
         let prepared = models.prepare(permit, &request, Money::Budgeted).unwrap();
         let reserved = prepared.estimate();
         let mut generation = models.generate(prepared, reserved).await.unwrap();
@@ -330,7 +334,11 @@ async fn text_comes_as_it_is_made_and_a_dropped_generation_ends() {
     let server = server();
     let models = models_with(&server, ProviderKind::OpenAi, |_| {});
     let grants = crate::support::grants();
-    let permit = ModelAuthority::new(&grants).permit("p/drip").unwrap();
+    let permit = ModelAuthority::new(&grants)
+        .permit("p/drip")
+        .unwrap()
+        .granted()
+        .unwrap();
     let request = ask("drip", "go");
     let prepared = models.prepare(permit, &request, Money::Budgeted).unwrap();
     let reserved = prepared.estimate();

@@ -164,6 +164,8 @@ impl Outcome {
 pub(crate) async fn run(models: &Models, request: &GenerateRequest) -> Outcome {
     let permit = ModelAuthority::new(&grants())
         .permit(&request.model)
+        .unwrap()
+        .granted()
         .unwrap();
     let begin = Instant::now();
     let failed = |error, reserved, cost| Outcome {
