@@ -35,6 +35,8 @@ pub(super) fn run(order: &str) {
     };
     let permit = ExecAuthority::new(&grants)
         .permit(&program, &args, None)
+        .unwrap()
+        .granted()
         .unwrap();
     let config = RunnerConfig {
         launcher: std::env::current_exe().unwrap(),
