@@ -1,30 +1,66 @@
 //! Driving runs from the command line: the host, whoever watches, and Ctrl-C. Every command that changes something goes
 //! through here; what it changes is the driver's business.
 
+mod errors;
+mod watcher;
+
+pub(crate) use errors::{reach_error, submit_error};
+pub(crate) use watcher::{Watcher, listen};
+
 use crate::{
     context::{Context, look_error},
-    diagnostics,
+    control::Control,
     error::CliError,
     exit::{self, Exit},
-    progress::Progress,
-    ui::{Esc, Ui},
+    ui::Ui,
     view::{summary, words},
 };
+use errors::{asked, host_error, impossible, request_error};
 use sandgate_driver::{
-    AdoptError, Host, HostError, HostOptions, Notice, Project, Request, RequestError, Submission,
-    SubmitError,
+    AdoptError, Host, HostOptions, Notice, Project, Request, RequestError, Speaker, Submission,
 };
-use sandgate_engine::{ExecutionSummary, Illegal, Run};
-use sandgate_journal::OpenError;
+use sandgate_engine::{ExecutionSummary, Run};
 use sandgate_model::RunId;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU8, Ordering},
-};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Waits told beside the summary, which has all of them.
 const WAITS_MAX: usize = 5;
+
+/// What the first Ctrl-C does.
+const STOPPING: &str = "stopping: what runs is taken down; once more to leave at once";
+
+/// A project that this command is to drive.
+pub(crate) enum At {
+    /// This process drives it.
+    Here(Box<Desk>),
+    /// Another one does, and takes wishes.
+    There(Control),
+}
+
+impl At {
+    /// Drives the project, or reaches whoever does.
+    ///
+    /// # Errors
+    /// When its state cannot be used, or whoever drives it does not answer.
+    pub(crate) async fn open(
+        ctx: &Context,
+        project: &Arc<Project>,
+        options: &HostOptions,
+    ) -> Result<Self, CliError> {
+        match Desk::with(ctx, Arc::clone(project), options) {
+            Err(error) if error.is_held() => {}
+            desk => return desk.map(|desk| Self::Here(Box::new(desk))),
+        }
+        let control = Control::open(ctx, Arc::clone(project)).await?;
+        if control.is_there() {
+            return Ok(Self::There(control));
+        }
+        // It went away meanwhile.
+        drop(control);
+        Desk::with(ctx, Arc::clone(project), options).map(|desk| Self::Here(Box::new(desk)))
+    }
+}
 
 /// A host at work for this command.
 pub(crate) struct Desk {
@@ -32,31 +68,7 @@ pub(crate) struct Desk {
     pub(crate) host: Host,
     watcher: Arc<Watcher>,
     stop: watch::Receiver<bool>,
-}
-
-/// What the loop and the signals share.
-struct Watcher {
-    progress: Mutex<Option<Progress>>,
-    /// Exit code of the signal that came; 0: none.
-    signal: AtomicU8,
-    /// A run is no longer driven because an invariant broke.
-    fault: AtomicBool,
-}
-
-impl Watcher {
-    fn progress(&self) -> MutexGuard<'_, Option<Progress>> {
-        // Only drawing happens under the lock; a panic there must not end the run.
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn show(&self, notice: &Notice) {
-        if matches!(notice, Notice::Fault { .. }) {
-            self.fault.store(true, Ordering::Relaxed);
-        }
-        if let Some(progress) = self.progress().as_mut() {
-            progress.notice(notice);
-        }
-    }
+    speaker: Speaker,
 }
 
 impl Desk {
@@ -78,21 +90,24 @@ impl Desk {
         options: &HostOptions,
     ) -> Result<Self, CliError> {
         let host = Host::open(project, options).map_err(|e| host_error(&e, ctx))?;
-        let watcher = Arc::new(Watcher {
-            progress: Mutex::new(Some(Progress::new(&ctx.ui))),
-            signal: AtomicU8::new(0),
-            fault: AtomicBool::new(false),
-        });
+        let watcher = Watcher::new(&ctx.ui);
         let (sender, stop) = watch::channel(false);
-        let quiet = ctx.ui.quiet;
-        let json = ctx.ui.json();
-        listen(Arc::clone(&watcher), sender, quiet, json)
+        listen(Arc::clone(&watcher), sender, &ctx.ui, STOPPING)
             .map_err(|e| CliError::host("cannot listen for signals").caused_by(&e))?;
         Ok(Self {
             host,
             watcher,
             stop,
+            speaker: ctx.speaker(),
         })
+    }
+
+    /// Asks approvals and questions in place while the runs of this command are driven.
+    pub(crate) fn ask_in_place(&self, ctx: &Context, project: Arc<Project>) {
+        let control = self.host.control(self.speaker.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let send = move |wish| runtime.block_on(control.wish(wish));
+        self.watcher.ask(ctx, project, Box::new(send));
     }
 
     fn show(watcher: &Watcher) -> impl FnMut(Notice) + Send + '_ {
@@ -101,7 +116,7 @@ impl Desk {
 
     /// Says something of the host's own.
     pub(crate) fn note(&self, ui: &Ui, text: &str) {
-        match self.watcher.progress().as_ref() {
+        match self.watcher.progress().as_mut() {
             Some(progress) => progress.note(ui, text),
             None => ui.note(text),
         }
@@ -121,7 +136,9 @@ impl Desk {
             .host
             .submit(submission, &mut Self::show(&watcher))
             .await;
-        result.map_err(|e| self.clear(submit_error(ui, e)))
+        let id = result.map_err(|e| self.clear(submit_error(ui, e)))?;
+        self.watcher.mind(id);
+        Ok(id)
     }
 
     /// Takes a run over.
@@ -134,9 +151,7 @@ impl Desk {
             .reader()
             .run(id)
             .map_err(|e| self.clear(look_error(&e)))?;
-        if let Some(progress) = self.watcher.progress().as_mut() {
-            progress.know(run);
-        }
+        self.watcher.know(run);
         let watcher = Arc::clone(&self.watcher);
         let result = self.host.adopt(id, &mut Self::show(&watcher)).await;
         result.map_err(|e| {
@@ -156,7 +171,7 @@ impl Desk {
         let what = asked(&request);
         let result = self
             .host
-            .request(id, request, &mut Self::show(&watcher))
+            .request(id, request, &self.speaker, &mut Self::show(&watcher))
             .await;
         result.map_err(|e| {
             self.clear(match &e {
@@ -166,15 +181,38 @@ impl Desk {
         })
     }
 
-    /// Drives everything at hand until it ended or waits, or a signal came.
+    /// Drives everything at hand until it ended or waits, or a signal came. While somebody is asked in place it goes on,
+    /// so that other commands are heard and a decision made elsewhere withdraws the question.
     ///
     /// # Errors
     /// When the journal cannot be written.
     pub(crate) async fn drive(&mut self, wait: bool) -> Result<(), CliError> {
+        loop {
+            self.turn(wait, self.stop.clone()).await?;
+            let asking = self.watcher.asking().filter(|busy| *busy.borrow());
+            let (Some(mut busy), None, false) = (asking, self.signal(), wait) else {
+                return Ok(());
+            };
+            let (done, stop) = watch::channel(false);
+            let mut left = self.stop.clone();
+            let until = tokio::spawn(async move {
+                tokio::select! {
+                    _ = busy.wait_for(|busy| !busy) => {}
+                    _ = left.wait_for(|left| *left) => {}
+                }
+                done.send_replace(true);
+            });
+            let result = self.turn(true, stop).await;
+            until.abort();
+            result?;
+        }
+    }
+
+    async fn turn(&mut self, wait: bool, stop: watch::Receiver<bool>) -> Result<(), CliError> {
         let watcher = Arc::clone(&self.watcher);
         let result = self
             .host
-            .drive(wait, self.stop.clone(), &mut Self::show(&watcher))
+            .drive(wait, stop, &mut Self::show(&watcher))
             .await;
         result.map_err(|e| {
             self.clear(CliError::host(e.to_string()).below(&e).hint(
@@ -208,10 +246,7 @@ impl Desk {
 
     /// Ends the display.
     pub(crate) fn finish(&self) {
-        let progress = self.watcher.progress().take();
-        if let Some(progress) = progress {
-            progress.finish();
-        }
+        self.watcher.finish();
     }
 
     /// A run as it is now.
@@ -227,11 +262,7 @@ impl Desk {
 
     /// The exit code of the signal that came.
     pub(crate) fn signal(&self) -> Option<Exit> {
-        match self.watcher.signal.load(Ordering::Relaxed) {
-            0 => None,
-            130 => Some(Exit::Interrupted),
-            _ => Some(Exit::Terminated),
-        }
+        self.watcher.signal()
     }
 
     /// Shows what came of a run after [`Desk::drive`], and answers with the exit code.
@@ -244,40 +275,17 @@ impl Desk {
         let short = id.short();
         let exit = self.exit(&summary);
         let interrupted = self.signal().is_some() && !summary.state.ended();
-        // Whoever stopped reading early still wants to know how the run ended.
-        let shown = match () {
-            () if ui.json() => ui.own_document(&summary),
-            () if interrupted => Ok(()),
-            () => ui.print(&summary::text(&summary, &ui.out)),
-        };
-        match shown {
-            Err(error) if error.exit() != Exit::BrokenPipe => return Err(error),
-            _ => {}
-        }
-        if interrupted {
-            ui.note(&format!(
-                "interrupted: run {short} of {} is safe; go on with `sandgate resume {short}`",
-                summary.workflow
-            ));
-        } else if !ui.json() {
-            for wait in summary
-                .waits
-                .iter()
-                .filter(|w| !w.by_itself())
-                .take(WAITS_MAX)
-            {
-                ui.note(&format!(
-                    "run {short} waits for {}",
-                    words::wait(wait, id, &ui.err)
-                ));
-            }
-        }
+        let hint = format!(
+            "interrupted: run {short} of {} is safe; go on with `sandgate resume {short}`",
+            summary.workflow
+        );
+        show(ui, &summary, interrupted.then_some(hint.as_str()))?;
         Ok(exit)
     }
 
     fn exit(&self, summary: &ExecutionSummary) -> Exit {
         if !summary.state.ended() {
-            if self.watcher.fault.load(Ordering::Relaxed) {
+            if self.watcher.fault() {
                 return Exit::Failed;
             }
             if let Some(signal) = self.signal() {
@@ -288,112 +296,32 @@ impl Desk {
     }
 }
 
-/// Waits for Ctrl-C and SIGTERM: the first stops cleanly, the second leaves at once.
-fn listen(
-    watcher: Arc<Watcher>,
-    stop: watch::Sender<bool>,
-    quiet: bool,
-    json: bool,
-) -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::spawn(async move {
-        let mut before = false;
-        loop {
-            let exit = tokio::select! {
-                Some(()) = interrupt.recv() => Exit::Interrupted,
-                Some(()) = terminate.recv() => Exit::Terminated,
-                else => return,
-            };
-            let code = exit.code();
-            watcher.signal.store(code, Ordering::Relaxed);
-            if before {
-                // Everything that was said to be done is on disk; a kill at this moment would do the same.
-                let progress = watcher.progress().take();
-                if let Some(progress) = progress {
-                    progress.finish();
-                }
-                if !json {
-                    crate::ui::stderr(
-                        "left at once; the state is safe, go on with `sandgate resume`\n",
-                    );
-                }
-                std::process::exit(code.into());
-            }
-            before = true;
-            if !quiet
-                && !json
-                && let Some(progress) = watcher.progress().as_ref()
-            {
-                progress.say("stopping: what runs is taken down; once more to leave at once");
-            }
-            stop.send_replace(true);
+/// Shows what came of a run, and what it waits for; or says that whoever watched left.
+///
+/// # Errors
+/// When it cannot be shown.
+pub(crate) fn show(ui: &Ui, summary: &ExecutionSummary, left: Option<&str>) -> Result<(), CliError> {
+    // Whoever stopped reading early still wants to know how the run ended.
+    let shown = match left {
+        _ if ui.json() => ui.own_document(summary),
+        Some(_) => Ok(()),
+        None => ui.print(&summary::text(summary, &ui.out)),
+    };
+    match shown {
+        Err(error) if error.exit() != Exit::BrokenPipe => return Err(error),
+        _ => {}
+    }
+    if let Some(left) = left {
+        ui.note(left);
+    } else if !ui.json() {
+        let waits = summary.waits.iter().filter(|w| !w.by_itself());
+        for wait in waits.take(WAITS_MAX) {
+            ui.note(&format!(
+                "run {} waits for {}",
+                summary.run.short(),
+                words::wait(wait, summary.run, &ui.err)
+            ));
         }
-    });
+    }
     Ok(())
-}
-
-fn host_error(error: &HostError, ctx: &Context) -> CliError {
-    match error {
-        HostError::Open(OpenError::Held { holder, .. }) => {
-            let since = holder.since.map_or(String::new(), |at| {
-                format!(" since {}", ctx.ui.err.zone.day(at))
-            });
-            let cli = CliError::held(format!("{holder} drives this project{since}"));
-            let cli =
-                cli.hint("looking works meanwhile: `sandgate status`, `events --follow`, `why`");
-            match holder.pid {
-                Some(pid) => cli.hint(format!(
-                    "stop it cleanly with Ctrl-C there, or `kill -INT {pid}`"
-                )),
-                None => cli,
-            }
-        }
-        HostError::Look(error) => look_error(error),
-        HostError::Open(OpenError::Damaged { .. }) => CliError::host(error.to_string())
-            .below(error)
-            .hint("`sandgate doctor` checks the whole journal"),
-        _ => CliError::host(error.to_string()).below(error),
-    }
-}
-
-/// A workflow that was not taken.
-pub(crate) fn submit_error(ui: &Ui, error: SubmitError) -> CliError {
-    match error {
-        SubmitError::Invalid(found) => diagnostics::not_taken(ui, &found),
-        SubmitError::Request(error) => request_error(&error),
-        SubmitError::Plan(why) => CliError::invalid(format!("no plan can be made: {}", Esc(&why))),
-        error => CliError::host(error.to_string()).below(&error),
-    }
-}
-
-/// What was asked, as it is said of the run.
-fn asked(request: &Request) -> &'static str {
-    match request {
-        Request::Dispatch => "dispatched",
-        Request::Verify => "verified",
-        Request::Cancel { .. } => "cancelled",
-        Request::Retry { .. } => "retried",
-        Request::Pause => "paused",
-        Request::Resume => "resumed",
-    }
-}
-
-/// A request that the state of the run does not allow.
-fn impossible(id: RunId, what: &str, illegal: &Illegal) -> CliError {
-    let short = id.short();
-    let state = illegal.state.as_str();
-    let error = CliError::usage(format!(
-        "run {short} cannot be {what}: {} (it is {state})",
-        Esc(&illegal.why)
-    ));
-    match illegal.state.ended() {
-        true => error.hint(format!("`sandgate summary {short}` shows what came of it")),
-        false => error.hint(format!("`sandgate status {short}` shows where it is")),
-    }
-}
-
-fn request_error(error: &RequestError) -> CliError {
-    CliError::host(error.to_string()).below(error)
 }

@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     Held,
     /// Policy does not allow it.
     Refused,
+    /// It was decided, expired or withdrawn already: something else stands.
+    Conflict,
+    /// Something else was seen than what is asked now.
+    Stale,
     /// Nobody reads standard output any more. Nothing is printed.
     BrokenPipe,
 }
@@ -33,13 +37,15 @@ impl Kind {
             Self::Host => "host",
             Self::Held => "held",
             Self::Refused => "refused",
+            Self::Conflict => "conflict",
+            Self::Stale => "stale",
             Self::BrokenPipe => "broken-pipe",
         }
     }
 
     fn exit(self) -> Exit {
         match self {
-            Self::Usage | Self::Invalid => Exit::Usage,
+            Self::Usage | Self::Invalid | Self::Conflict | Self::Stale => Exit::Usage,
             Self::Host | Self::Held => Exit::Failed,
             Self::Refused => Exit::Refused,
             Self::BrokenPipe => Exit::BrokenPipe,
@@ -92,6 +98,21 @@ impl CliError {
     /// Policy does not allow it.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message)
+    }
+
+    /// It was decided, expired or withdrawn already.
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, message)
+    }
+
+    /// Something else was seen than what is asked now.
+    pub(crate) fn stale(message: impl Into<String>) -> Self {
+        Self::new(Kind::Stale, message)
+    }
+
+    /// Whether another process drives the project.
+    pub(crate) fn is_held(&self) -> bool {
+        self.kind == Kind::Held
     }
 
     /// Standard output could not be written.

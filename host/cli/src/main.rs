@@ -5,13 +5,17 @@
 mod args;
 mod cmd;
 mod context;
+mod control;
 mod desk;
 mod diagnostics;
 mod error;
 mod exit;
+mod follow;
 mod pick;
 mod plugins;
+mod present;
 mod progress;
+mod prompter;
 mod suggest;
 mod ui;
 mod view;

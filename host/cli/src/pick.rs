@@ -1,6 +1,8 @@
 //! Which run and which task a person means. A run is named by its id, or by the beginning or the end of it; what fits
 //! more than one run is an error, never a guess.
 
+pub(crate) mod ask;
+
 use crate::{
     context::look_error,
     error::CliError,
@@ -39,8 +41,13 @@ fn clean(typed: &str) -> String {
 }
 
 fn fits(row: &RunRow, typed: &str) -> bool {
-    let id = row.run.to_string();
-    typed.len() >= DIGITS_MIN && (id.starts_with(typed) || id.ends_with(typed))
+    clean_fits(row.run, typed)
+}
+
+/// Whether a run's id begins or ends so.
+fn clean_fits(run: RunId, typed: &str) -> bool {
+    let (id, typed) = (run.to_string(), clean(typed));
+    typed.len() >= DIGITS_MIN && (id.starts_with(&typed) || id.ends_with(&typed))
 }
 
 fn choose(rows: &[RunRow], typed: &str) -> Result<RunId, CliError> {

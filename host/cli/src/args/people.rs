@@ -102,7 +102,7 @@ pub(crate) struct Signal {
     /// Its id: the same id applies once. Made up when left out
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// List the signals that came, what waits for one, and what nobody waited for
+    /// List what waits for a signal, and the signals that nobody waited for
     #[arg(long, conflicts_with_all = ["kind", "matches", "data", "id"])]
     pub(crate) list: bool,
     /// Go on with the runs afterwards, when nobody drives them

@@ -1,13 +1,18 @@
 //! One file for each family of commands. A command parses what is left to parse, asks the driver, and shows the answer.
 
+mod approvals;
 mod check;
+mod decide;
 mod doctor;
 mod init;
 mod look;
+mod modify;
 mod plugin;
 mod policy;
 mod run;
 mod schema;
+mod signal;
+mod steer;
 mod steps;
 mod stream;
 
@@ -33,8 +38,15 @@ pub(crate) fn run(ctx: &Context, command: Command) -> Result<Exit, CliError> {
         Command::Why(args) => look::why(ctx, &args),
         Command::Events(args) => stream::events(ctx, &args),
         Command::Logs(args) => stream::logs(ctx, &args),
-        Command::Cancel(args) => block_on(steps::cancel(ctx, &args)),
-        Command::Resume(args) => block_on(steps::resume(ctx, &args)),
+        Command::Approvals(args) => block_on(approvals::approvals(ctx, &args)),
+        Command::Approve(args) => block_on(decide::approve(ctx, &args)),
+        Command::Reject(args) => block_on(decide::reject(ctx, &args)),
+        Command::Answer(args) => block_on(decide::answer(ctx, &args)),
+        Command::Modify(args) => block_on(modify::modify(ctx, &args)),
+        Command::Signal(args) => block_on(signal::signal(ctx, &args)),
+        Command::Pause(args) => block_on(steer::pause(ctx, &args)),
+        Command::Resume(args) => block_on(steer::resume(ctx, &args)),
+        Command::Cancel(args) => block_on(steer::cancel(ctx, &args)),
         Command::Retry(args) => block_on(steps::retry(ctx, &args)),
         Command::Policy(args) => block_on(policy::policy(ctx, &args)),
         Command::Plugin(args) => block_on(plugin::plugin(ctx, &args)),

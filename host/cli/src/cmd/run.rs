@@ -4,15 +4,21 @@ use super::policy;
 use crate::{
     args::{RunArgs, WorkflowArgs},
     context::{Context, look_error},
-    desk::{self, Desk},
+    control::Control,
+    desk::{self, At, Desk},
     diagnostics,
     error::{CliError, io_error},
-    exit::Exit,
+    exit::{self, Exit},
+    follow::{How, follow, until_rest},
+    plugins,
     ui::Esc,
-    view::{dry, packet, plan},
+    view::{dry, packet, plan, summary, words},
 };
-use sandgate_driver::{HostOptions, ModelSource, Project, Submission, SubmitError, check};
-use sandgate_engine::{RunState, Steps};
+use sandgate_driver::{
+    HostOptions, ModelSource, Plugins, Project, Reader, RunRow, Submission, SubmitError, Wish,
+    check,
+};
+use sandgate_engine::{Run, RunState, Steps};
 use sandgate_model::{Digest, RunId};
 use sandgate_workflow::{Given, Source};
 use serde_json::json;
@@ -36,24 +42,38 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
         models: models(ctx, args)?,
         ..ctx.host_options()
     };
-    let mut desk = Desk::with(ctx, Arc::clone(&project), &options)?;
+    let mut desk = match At::open(ctx, &project, &options).await? {
+        At::Here(desk) => desk,
+        At::There(control) => {
+            if args.record_models.is_some() || args.replay_models.is_some() {
+                return Err(CliError::held(
+                    "another process drives this project, and asks its models in its own way",
+                )
+                .hint("stop it first, or leave `--record-models` and `--replay-models` out"));
+            }
+            return there(ctx, &project, control, Wanted { source, inputs }, args).await;
+        }
+    };
+    if !args.no_prompt {
+        desk.ask_in_place(ctx, Arc::clone(&project));
+    }
     policy::gatekeep(ctx, &project, desk.host.plugins(), &source)
         .await
         .map_err(|e| desk.failed(e))?;
     let before = if args.new {
         None
     } else {
-        interrupted(&desk, &source, &inputs, ctx).await?
+        let rows = desk.host.unfinished().map_err(|e| look_error(&e))?;
+        let looked = Looked {
+            reader: desk.host.reader(),
+            project: desk.host.project(),
+            plugins: desk.host.plugins(),
+        };
+        interrupted(ctx, &looked, &rows, &source, &inputs).await?
     };
     let id = match before {
         Some(id) => {
-            desk.note(
-                &ctx.ui,
-                &format!(
-                    "going on with run {}; `--new` starts another one",
-                    id.short()
-                ),
-            );
+            desk.note(&ctx.ui, &going_on(id));
             desk.adopt(id).await?;
             id
         }
@@ -64,6 +84,7 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
                     source,
                     inputs,
                     steps: ALL,
+                    by: ctx.speaker(),
                 },
             )
             .await?
@@ -79,6 +100,82 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
             .map_err(|e| desk.failed(io_error("write", &path, &e)))?;
     }
     desk.report(&ctx.ui, id)
+}
+
+fn going_on(id: RunId) -> String {
+    format!(
+        "going on with run {}; `--new` starts another one",
+        id.short()
+    )
+}
+
+/// What is to run.
+struct Wanted {
+    source: Arc<Source>,
+    inputs: BTreeMap<String, String>,
+}
+
+/// Hands a workflow to whoever drives the project. Answers with the new run.
+async fn hand_over(
+    ctx: &Context,
+    project: &Arc<Project>,
+    control: &mut Control,
+    wanted: Wanted,
+    steps: Steps,
+) -> Result<RunId, CliError> {
+    let plugins = plugins::of(ctx, project)?;
+    policy::gatekeep(ctx, project, &plugins, &wanted.source).await?;
+    let run = RunId::new(uuid::Uuid::now_v7());
+    let wish = Wish::Submit {
+        run,
+        file: wanted.source.name().to_owned(),
+        text: wanted.source.text().to_owned(),
+        inputs: wanted.inputs,
+        steps,
+    };
+    control.wish(wish).await?;
+    Ok(run)
+}
+
+/// `run` while another process drives the project.
+async fn there(
+    ctx: &Context,
+    project: &Arc<Project>,
+    mut control: Control,
+    wanted: Wanted,
+    args: &RunArgs,
+) -> Result<Exit, CliError> {
+    let before = match args.new {
+        true => None,
+        false => {
+            let reader = ctx.reader(project)?;
+            let plugins = plugins::of(ctx, project)?;
+            let rows = reader.runs().map_err(|e| look_error(&e))?;
+            let rows: Vec<RunRow> = rows.into_iter().filter(|r| !r.state.ended()).collect();
+            let looked = Looked {
+                reader: &reader,
+                project,
+                plugins: &plugins,
+            };
+            interrupted(ctx, &looked, &rows, &wanted.source, &wanted.inputs).await?
+        }
+    };
+    let id = match before {
+        Some(run) => {
+            ctx.ui.note(&going_on(run));
+            let tasks = Vec::new();
+            control.wish(Wish::Resume { run, tasks }).await?;
+            run
+        }
+        None => hand_over(ctx, project, &mut control, wanted, ALL).await?,
+    };
+    drop(control);
+    let how = How {
+        new: before.is_none(),
+        ask: !args.no_prompt,
+        wait: args.wait,
+    };
+    follow(ctx, project, id, how).await
 }
 
 /// Where answers of models come from.
@@ -135,23 +232,26 @@ async fn dry_run(
     })
 }
 
+/// Where is looked for it.
+struct Looked<'a> {
+    reader: &'a Reader,
+    project: &'a Project,
+    plugins: &'a Plugins,
+}
+
 /// The latest run of the same text with the same inputs that did not come to its end, if it was meant to go all the
 /// way alone: that is what "the same command goes on" means.
 async fn interrupted(
-    desk: &Desk,
+    ctx: &Context,
+    looked: &Looked<'_>,
+    rows: &[RunRow],
     source: &Arc<Source>,
     inputs: &BTreeMap<String, String>,
-    ctx: &Context,
 ) -> Result<Option<RunId>, CliError> {
     let digest = Digest::of(source.text().as_bytes());
-    let rows = desk.host.unfinished().map_err(|e| look_error(&e))?;
     let mut same = Vec::new();
     for row in rows.iter().rev() {
-        let run = desk
-            .host
-            .reader()
-            .run(row.run)
-            .map_err(|e| look_error(&e))?;
+        let run = looked.reader.run(row.run).map_err(|e| look_error(&e))?;
         if run.source() == digest && run.steps() == ALL {
             same.push(run);
         }
@@ -160,7 +260,7 @@ async fn interrupted(
         return Ok(None);
     }
     // Only now the inputs matter, in the form in which a run keeps them.
-    let checked = check(desk.host.project(), desk.host.plugins(), source).await;
+    let checked = check(looked.project, looked.plugins, source).await;
     let Some(workflow) = checked.workflow else {
         return Err(diagnostics::not_taken(&ctx.ui, &checked.diagnostics));
     };
@@ -201,31 +301,32 @@ pub(super) async fn plan(ctx: &Context, args: &WorkflowArgs) -> Result<Exit, Cli
     let project = ctx.project()?;
     let source = ctx.workflow(&project, &args.workflow)?;
     let inputs = inputs(args)?;
-    let mut desk = Desk::open(ctx, Arc::clone(&project))?;
-    policy::gatekeep(ctx, &project, desk.host.plugins(), &source)
-        .await
-        .map_err(|e| desk.failed(e))?;
     let steps = Steps {
         dispatch: false,
         verify: false,
     };
-    let id = desk
-        .submit(
-            &ctx.ui,
-            Submission {
-                source,
-                inputs,
-                steps,
-            },
-        )
-        .await?;
-    desk.drive(false).await?;
-    desk.finish();
-    let run = desk.run(id)?;
-    let Some(made) = run.plan().filter(|_| run.state() == RunState::PlanReview) else {
-        return desk.report(&ctx.ui, id);
+    let (run, left) = match At::open(ctx, &project, &ctx.host_options()).await? {
+        At::Here(desk) => planned(ctx, &project, *desk, Wanted { source, inputs }, steps).await?,
+        At::There(mut control) => {
+            let wanted = Wanted { source, inputs };
+            let id = hand_over(ctx, &project, &mut control, wanted, steps).await?;
+            drop(control);
+            let how = How {
+                new: true,
+                ..How::default()
+            };
+            let followed = until_rest(ctx, &project, id, how).await?;
+            (followed.run, followed.left)
+        }
     };
+    let id = run.id();
     let ui = &ctx.ui;
+    let Some(made) = run.plan().filter(|_| run.state() == RunState::PlanReview) else {
+        let summary = run.summary();
+        let hint = format!("run {0} is safe; go on with `sandgate resume {0}`", id.short());
+        desk::show(ui, &summary, left.map(|_| hint.as_str()))?;
+        return Ok(left.unwrap_or_else(|| exit::of_run(summary::ended(&summary))));
+    };
     if ui.json() {
         let digest = run.digest();
         ui.document(
@@ -235,17 +336,36 @@ pub(super) async fn plan(ctx: &Context, args: &WorkflowArgs) -> Result<Exit, Cli
     } else {
         ui.print(&plan::text(made, run.digest(), &ui.out))?;
     }
-    let waits = if made.review {
-        "an approval of the plan"
-    } else {
-        "dispatch"
-    };
-    let mut note = format!("run {} waits for {waits}", id.short());
-    if !made.review {
-        note.push_str(&format!("; go on with `sandgate dispatch {}`", id.short()));
+    for wait in run.waits() {
+        let wait = words::wait(&wait, id, &ui.err);
+        ui.note(&format!("run {} waits for {wait}", id.short()));
     }
-    ui.note(&note);
     Ok(Exit::Success)
+}
+
+/// Makes the plan here.
+async fn planned(
+    ctx: &Context,
+    project: &Arc<Project>,
+    mut desk: Desk,
+    wanted: Wanted,
+    steps: Steps,
+) -> Result<(Run, Option<Exit>), CliError> {
+    policy::gatekeep(ctx, project, desk.host.plugins(), &wanted.source)
+        .await
+        .map_err(|e| desk.failed(e))?;
+    let submission = Submission {
+        source: wanted.source,
+        inputs: wanted.inputs,
+        steps,
+        by: ctx.speaker(),
+    };
+    let id = desk.submit(&ctx.ui, submission).await?;
+    desk.drive(false).await?;
+    desk.finish();
+    let run = desk.run(id)?;
+    let left = desk.signal().filter(|_| run.plan().is_none() && !run.state().ended());
+    Ok((run, left))
 }
 
 /// Inputs by name; a repeated one is a slip, not an override.

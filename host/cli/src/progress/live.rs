@@ -54,7 +54,14 @@ struct State {
     said: BTreeMap<(RunId, TaskId), String>,
     counted: BTreeMap<RunId, String>,
     count_again: Option<Instant>,
+    /// Somebody else uses the terminal.
+    held: bool,
+    /// Nothing of this display is on the screen.
+    blank: bool,
 }
+
+/// Longest that somebody waits for the display to go: a few drawings.
+const BLANK_MAX: Duration = Duration::from_secs(1);
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     // A panic while drawing must not hide the end of a run.
@@ -73,6 +80,8 @@ impl Live {
             said: BTreeMap::new(),
             counted: BTreeMap::new(),
             count_again: None,
+            held: false,
+            blank: true,
         }));
         let (stop, stopped) = mpsc::channel::<()>();
         let shared = Arc::clone(&state);
@@ -102,6 +111,20 @@ impl Live {
     /// Scrolls a line of the host's own up.
     pub(super) fn note(&self, text: &str) {
         lock(&self.state).pending.push(text.to_owned());
+    }
+
+    /// Takes the display off the screen until [`Live::release`].
+    pub(super) fn hold(&self) {
+        lock(&self.state).held = true;
+        let start = Instant::now();
+        while start.elapsed() < BLANK_MAX && !lock(&self.state).blank {
+            std::thread::sleep(TICK / 10);
+        }
+    }
+
+    /// Draws again.
+    pub(super) fn release(&self) {
+        lock(&self.state).held = false;
     }
 
     /// Draws what is left and cleans up.
@@ -300,8 +323,13 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
         );
         let (pending, rows) = {
             let mut state = lock(state);
-            let pending = std::mem::take(&mut state.pending);
-            (pending, if last { Vec::new() } else { state.rows(now()) })
+            if state.held && !last {
+                (Vec::new(), Vec::new())
+            } else {
+                state.blank = false;
+                let pending = std::mem::take(&mut state.pending);
+                (pending, if last { Vec::new() } else { state.rows(now()) })
+            }
         };
         while bars.len() > rows.len() {
             if let Some(bar) = bars.pop() {
@@ -320,6 +348,8 @@ fn draw(state: &Mutex<State>, stopped: &mpsc::Receiver<()>) {
             bar.set_message(row);
             bar.tick();
         }
+        let mut state = lock(state);
+        state.blank = state.held && bars.is_empty();
         if last {
             return;
         }

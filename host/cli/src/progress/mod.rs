@@ -57,19 +57,39 @@ impl Progress {
     }
 
     /// Says something of the host's own in between.
-    pub(crate) fn note(&self, ui: &Ui, text: &str) {
+    pub(crate) fn note(&mut self, ui: &Ui, text: &str) {
         match self {
             Self::Live(live) => live.note(text),
-            Self::Quiet | Self::Plain(_) | Self::Json(_) => ui.note(text),
+            Self::Plain(plain) => plain.say(text),
+            Self::Quiet | Self::Json(_) => ui.note(text),
         }
     }
 
     /// Says something of the host's own, where people read.
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         match self {
             Self::Quiet | Self::Json(_) => {}
-            Self::Plain(_) => crate::ui::stderr(&format!("{text}\n")),
+            Self::Plain(plain) => plain.say(text),
             Self::Live(live) => live.note(text),
+        }
+    }
+
+    /// Stops drawing until [`Progress::release`], so that somebody else may use the terminal. What is told meanwhile is
+    /// shown then.
+    pub(crate) fn hold(&mut self) {
+        match self {
+            Self::Quiet | Self::Json(_) => {}
+            Self::Plain(plain) => plain.hold(),
+            Self::Live(live) => live.hold(),
+        }
+    }
+
+    /// Goes on.
+    pub(crate) fn release(&mut self) {
+        match self {
+            Self::Quiet | Self::Json(_) => {}
+            Self::Plain(plain) => plain.release(),
+            Self::Live(live) => live.release(),
         }
     }
 

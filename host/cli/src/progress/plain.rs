@@ -11,6 +11,8 @@ use serde_json::json;
 pub(crate) struct Plain {
     tracker: Tracker,
     look: Look,
+    /// What is told while somebody else uses the terminal.
+    held: Option<String>,
 }
 
 impl Plain {
@@ -18,6 +20,7 @@ impl Plain {
         Self {
             tracker: Tracker::default(),
             look,
+            held: None,
         }
     }
 
@@ -28,7 +31,25 @@ impl Plain {
     pub(super) fn notice(&mut self, notice: &Notice) {
         let lines = self.tracker.lines(notice, &self.look);
         if !lines.is_empty() {
-            stderr(&format!("{}\n", lines.join("\n")));
+            self.say(&lines.join("\n"));
+        }
+    }
+
+    /// Writes a line, or keeps it.
+    pub(super) fn say(&mut self, text: &str) {
+        match &mut self.held {
+            Some(held) => held.push_str(&format!("{text}\n")),
+            None => stderr(&format!("{text}\n")),
+        }
+    }
+
+    pub(super) fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    pub(super) fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            stderr(&held);
         }
     }
 }

@@ -62,6 +62,18 @@ pub(crate) fn strict(text: &str) -> String {
     out
 }
 
+/// A line that is escaped already, in printable ASCII alone.
+pub(crate) fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ' '..='~' => out.push(c),
+            c => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+        }
+    }
+    out
+}
+
 /// One line of foreign text, as a string.
 pub(crate) fn line(text: &str) -> String {
     Esc(text).to_string()

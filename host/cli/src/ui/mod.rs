@@ -11,7 +11,7 @@ mod units;
 #[cfg(test)]
 pub(crate) use escape::tests::hostile;
 pub(crate) use canonical::{Canonical, canonical};
-pub(crate) use escape::{Esc, line, lines, short, strict};
+pub(crate) use escape::{Esc, ascii, line, lines, short, strict};
 pub(crate) use prompt::{Reply, Terminal, Word};
 pub(crate) use table::Table;
 pub(crate) use units::{Zone, count, money, now, size, span};

@@ -1,10 +1,10 @@
 //! One event in one line, for `events` and for the progress of a run in a pipe. The names of tasks and what became
 //! of them come from the run as it is after the event.
 
-use super::{effect, words};
+use super::{effect, said, words};
 use crate::ui::{Look, count, money, short, span};
 use sandgate_engine::{Evaluated, Event, GateEnd, Outcome, Reason, Run, TaskState, Timer};
-use sandgate_model::{AttemptEnd, GateIx, TaskIx, TaskOutput, Verdict};
+use sandgate_model::{Actor, AttemptEnd, GateIx, TaskIx, TaskOutput, Verdict};
 
 /// Columns of a foreign message inside of a line; `why` and `summary` have the whole of it.
 const MESSAGE_MAX: usize = 160;
@@ -50,6 +50,7 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
             call,
             end,
             took,
+            ..
         } => effect::ended(*by, *call, end, *took, run, look),
         Event::CallRefused {
             by,
@@ -128,14 +129,19 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
                 look.bad("failed")
             )),
             Timer::Run => main(look.bad("the run took longer than it may")),
+            Timer::Ask(ask) => main(format!(
+                "{}: nobody decided in time",
+                look.bold(format!("request {ask}"))
+            )),
         },
-        Event::Paused => main("paused".to_owned()),
-        Event::Resumed => main("resumed".to_owned()),
-        Event::CancelRequested { reason } => main(match reason.as_str() {
-            "" => "cancel was asked for".to_owned(),
-            reason => format!("cancel was asked for: {}", short(reason, MESSAGE_MAX)),
-        }),
-        Event::RetryRequested { tasks } => {
+        Event::Paused { by } => main(format!("paused{}", by_whom(by.as_ref()))),
+        Event::Resumed { by } => main(format!("resumed{}", by_whom(by.as_ref()))),
+        Event::CancelRequested { reason, by } => main(format!(
+            "cancel was asked for{}{}",
+            by_whom(by.as_ref()),
+            said::because(reason)
+        )),
+        Event::RetryRequested { tasks, .. } => {
             let named: Vec<String> = tasks.iter().map(|t| name(*t, run, look)).collect();
             main(match named.len() {
                 0 => "retry of every failed and lost task was asked for".to_owned(),
@@ -143,7 +149,25 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
             })
         }
         Event::HostStarted => main("a host took the run over".to_owned()),
+        Event::Asked { .. }
+        | Event::Suspended { .. }
+        | Event::Decided { .. }
+        | Event::Revoked { .. }
+        | Event::Answered { .. }
+        | Event::PlanModified { .. }
+        | Event::AttemptResumed { .. }
+        | Event::GateResumed { .. }
+        | Event::WaitStarted { .. }
+        | Event::SignalDelivered { .. }
+        | Event::TaskPaused { .. }
+        | Event::TaskResumed { .. }
+        | Event::TaskCancelRequested { .. } => said::line(event, run, look),
     }
+}
+
+/// ` by anna`, where it is known.
+fn by_whom(by: Option<&Actor>) -> String {
+    by.map_or_else(String::new, |by| format!(" by {}", said::actor(by)))
 }
 
 /// The line about the run's end, when the event ended it.

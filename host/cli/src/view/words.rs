@@ -2,7 +2,7 @@
 
 use crate::ui::{Esc, Look, count, span};
 use sandgate_engine::{Blocked, GateState, Outcome, Reason, RunState, TaskState, Wait};
-use sandgate_model::{FailureClass, Moment, RunId, TaskId, Verdict};
+use sandgate_model::{About, AskNo, FailureClass, Moment, RunId, TaskId, Verdict};
 
 /// A task's state.
 pub(crate) fn task_state(look: &Look, state: TaskState) -> String {
@@ -147,6 +147,40 @@ pub(crate) fn wait(wait: &Wait, run: RunId, look: &Look) -> String {
             format!("the next attempt at {task}, at {}", look.zone.clock(*until))
         }
     }
+}
+
+/// The command that decides about a request.
+pub(crate) fn decide(run: RunId, ask: AskNo, about: &About) -> String {
+    let run = run.short();
+    match about {
+        About::Question { question, .. } => match question.choices.first() {
+            Some(choice) => format!("sandgate answer {run}/{ask} {}", quoted(choice)),
+            None => format!("sandgate answer {run}/{ask} 'TEXT'"),
+        },
+        _ => format!("sandgate approve {run}/{ask}"),
+    }
+}
+
+/// The command that sends a signal of this type with these fields.
+pub(crate) fn signal<'a>(
+    kind: &str,
+    matches: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> String {
+    let mut text = format!("sandgate signal {}", quoted(kind));
+    for (name, value) in matches {
+        text.push_str(&format!(" --match {}", quoted(&format!("{name}={value}"))));
+    }
+    text
+}
+
+/// A word of a command line, quoted where a shell would not take it as it is.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let inside = word.replace('\'', "'\\''");
+    format!("'{}'", Esc(&inside))
 }
 
 /// "3 succeeded, 1 failed" out of counts per state.
