@@ -354,7 +354,11 @@ impl Home {
 
     /// Forgets it, and removes nothing.
     pub(crate) fn release(&mut self) {
-        self.own.take();
+        if let Some(own) = self.own.take() {
+            // Closing it would not do: a process that is being started at this moment still has it until it is another
+            // program. When this fails, that moment is all that is lost.
+            let _ = flock(&own.fd, FlockOperation::Unlock);
+        }
     }
 
     pub(crate) fn own(&self) -> Result<&Own, PrepareError> {

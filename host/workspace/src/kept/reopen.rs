@@ -25,10 +25,19 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Permissions of a directory that only we use.
 const PRIVATE: u32 = 0o700;
+
+/// How long the lock is waited for: a process that a dead host was just starting has it until it is another program,
+/// which takes milliseconds, and more where the machine is busy.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What the list of a worktree's files may have in bytes: far more than it has under any cap that is set.
 const LARGEST_BASE: u64 = 4 << 30;
@@ -87,13 +96,7 @@ fn take(shared: &Shared, key: &AttemptKey) -> Result<Option<OwnedFd>, KeptError>
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(not_opened(WHAT, e)),
     };
-    lock(&fd).map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => KeptError::InUse,
-        _ => KeptError::Io {
-            action: "lock the attempt's directory",
-            source,
-        },
-    })?;
+    take_lock(&fd)?;
     let stat = handle::stat(&fd).map_err(look)?;
     let place = handle::stat(&shared.place).map_err(look)?;
     ours(WHAT, &stat, place.st_dev)?;
@@ -104,6 +107,25 @@ fn take(shared: &Shared, key: &AttemptKey) -> Result<Option<OwnedFd>, KeptError>
     match handle::stat_entry(&shared.place, OsStr::new(key.as_str())) {
         Ok(found) if handle::identity(&found) == handle::identity(&stat) => Ok(Some(fd)),
         _ => Err(KeptError::InUse),
+    }
+}
+
+fn take_lock(own: &OwnedFd) -> Result<(), KeptError> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match lock(own) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && Instant::now() < end => {
+                thread::sleep(PAUSE);
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Err(KeptError::InUse),
+            Err(source) => {
+                return Err(KeptError::Io {
+                    action: "lock the attempt's directory",
+                    source,
+                });
+            }
+        }
     }
 }
 
