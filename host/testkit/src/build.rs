@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
     clippy::expect_used,
     reason = "a mistake in a test, to be seen at once"
 )]
-fn name<T>(text: &str) -> T
+pub(crate) fn name<T>(text: &str) -> T
 where
     T: std::str::FromStr,
     T::Err: std::fmt::Debug,

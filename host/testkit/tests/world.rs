@@ -66,7 +66,11 @@ fn every_promise_holds_in_every_world() {
     let sum = |of: fn(&Tally) -> usize| all.iter().map(of).sum::<usize>();
     let states: BTreeSet<_> = all.iter().filter_map(|tally| tally.state).collect();
     println!(
-        "{} worlds: {} events, {} refused, {} crashes, {} retries, {} calls, {} calls refused, {} over budget, {} events with a task short of money, {} times asked, ends {states:?}",
+        "{} worlds: {} events, {} refused, {} crashes, {} retries, {} calls, {} calls refused, {} over budget, {} events with a task short of money, {} times asked, ends {states:?}\n\
+         {} requests to people, at most {} open at once, {} decisions, {} more that did not count; \
+         {} suspensions, {} resumptions, {} approved calls, {} noes, {} answers, {} stale; \
+         {} calls changed after approval, {} of them approved so by chance; \
+         {} signals taken, {} refused; {} times a task was steered; {} plans edited or made anew",
         all.len(),
         sum(|t| t.events),
         sum(|t| t.refused),
@@ -77,7 +81,37 @@ fn every_promise_holds_in_every_world() {
         sum(|t| t.over_budget),
         sum(|t| t.short),
         sum(|t| t.asked),
+        sum(|t| t.asks),
+        all.iter().map(|t| t.asks_open_most).max().unwrap_or(0),
+        sum(|t| t.decisions),
+        sum(|t| t.decisions_refused),
+        sum(|t| t.suspensions),
+        sum(|t| t.resumptions),
+        sum(|t| t.consents),
+        sum(|t| t.noes),
+        sum(|t| t.answers),
+        sum(|t| t.stale),
+        sum(|t| t.mutations),
+        sum(|t| t.mutations_taken),
+        sum(|t| t.signals),
+        sum(|t| t.signals_refused),
+        sum(|t| t.steered),
+        sum(|t| t.replans),
     );
+    let many: [(&str, fn(&Tally) -> usize); 9] = [
+        ("requests", |t| t.asks),
+        ("decisions", |t| t.decisions),
+        ("decisions that do not count", |t| t.decisions_refused),
+        ("suspensions", |t| t.suspensions),
+        ("resumptions", |t| t.resumptions),
+        ("approved calls", |t| t.consents),
+        ("calls changed after approval", |t| t.mutations),
+        ("signals", |t| t.signals),
+        ("plans edited or made anew", |t| t.replans),
+    ];
+    for (what, of) in many {
+        assert!(sum(of) > all.len() / 50, "{what}: {}", sum(of));
+    }
     assert!(sum(|t| t.crashes) > all.len() / 4, "crashes happen");
     assert!(sum(|t| t.refused) > all.len(), "nonsense is refused");
     assert!(sum(|t| t.retries) > all.len() / 10, "people retry");
@@ -121,7 +155,10 @@ fn a_calm_world_verifies_every_plan_that_needs_nobody() {
     let mut verified = 0;
     for seed in 0..1_300 {
         let plan = plan_of(seed);
+        let waits = |grants: &sandgate_model::Grants| grants.may_wait();
         let needs_somebody = plan.review
+            || plan.gates.iter().any(|gate| waits(&gate.grants))
+            || plan.tasks.iter().any(|task| waits(&task.grants))
             || plan.timeout.is_some()
             || plan.budget.is_some()
             || plan.tasks.iter().any(|task| task.budget.is_some())
@@ -183,6 +220,14 @@ fn every_lie_is_found_out() {
         (Lie::Budgets, "reservations"),
         (Lie::Reserve, "ledger"),
         (Lie::Calls, "calls-pair"),
+        (Lie::Approvals, "approved-first"),
+        (Lie::Consent, "approved-first"),
+        (Lie::ForRun, "used-once"),
+        (Lie::Votes, "one-decision"),
+        (Lie::Asks, "asked-once"),
+        (Lie::Results, "results"),
+        (Lie::TaskPause, "steered"),
+        (Lie::Tape, "tape"),
     ];
     for (lie, promise) in cases {
         let found = found_out(*lie, promise);

@@ -12,6 +12,8 @@ pub(crate) struct Purse {
     pub(crate) spent: Amount,
     pub(crate) last: u32,
     pub(crate) open: BTreeMap<u32, (NeedKind, Amount)>,
+    /// Of those: begun with somebody's consent.
+    pub(crate) consents: BTreeMap<u32, ()>,
 }
 
 impl Purse {
@@ -41,6 +43,10 @@ pub(crate) struct Books {
     pub(crate) tasks: BTreeMap<TaskIx, Amount>,
     pub(crate) gates: BTreeMap<GateIx, Amount>,
     pub(crate) calls: BTreeMap<NeedKind, CallCounts>,
+    /// What people let the run have beyond its limit.
+    pub(crate) granted: Amount,
+    /// The number of the last call of work that stopped in the middle.
+    pub(crate) stopped: BTreeMap<Caller, u32>,
     /// The last end of an attempt reported more than the attempt had.
     pub(crate) over: bool,
 }
@@ -124,7 +130,36 @@ impl Books {
             tokens: 0,
         };
         self.book(by, cost);
+        let last = match by {
+            Caller::Planner => self.planner.last,
+            by => self.purses.get(&by).map_or(0, |purse| purse.last),
+        };
+        let stopped = self.stopped.entry(by).or_default();
+        *stopped = last.max(*stopped);
         self.purses.remove(&by);
+    }
+
+    /// The number of the last call of a caller, before and after it stopped.
+    pub(crate) fn last(&self, by: Caller, purse: &Purse) -> u32 {
+        let stopped = self.stopped.get(&by).copied().unwrap_or(0);
+        purse.last.max(stopped)
+    }
+
+    pub(crate) fn open_consents(&self, by: Caller) -> usize {
+        self.purses.get(&by).map_or(0, |purse| {
+            let open = purse.consents.keys();
+            open.filter(|call| purse.open.contains_key(call)).count()
+        })
+    }
+
+    /// People let the run have this much more.
+    pub(crate) fn grant(&mut self, lacks: Amount) {
+        self.granted = self.granted.plus(lacks);
+        let more = |limit: Option<u64>, by: u64| limit.map(|limit| limit.saturating_add(by));
+        self.limit = Allowance {
+            micros: more(self.limit.micros, lacks.micros),
+            tokens: more(self.limit.tokens, lacks.tokens),
+        };
     }
 
     /// What the event itself says.
@@ -135,8 +170,10 @@ impl Books {
             }
             Event::PlanFrozen { .. } => {
                 self.close(Caller::Planner, &[]);
+                self.stopped.remove(&Caller::Planner);
                 self.before = self.spent;
             }
+            Event::Suspended { by, .. } => self.close(*by, &[]),
             Event::AttemptEnded {
                 task, attempt, end, ..
             } => {
@@ -166,6 +203,9 @@ impl Books {
                 let purse = self.purse(*by);
                 purse.last = *call;
                 purse.open.insert(*call, (request.kind, request.reserve));
+                if request.consent.is_some() {
+                    purse.consents.insert(*call, ());
+                }
                 self.calls.entry(request.kind).or_default().started += 1;
             }
             Event::CallEnded { by, call, end, .. } => self.end(*by, *call, end),

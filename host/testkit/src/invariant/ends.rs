@@ -2,7 +2,8 @@
 
 use super::{Checked, Observer, broken};
 use sandgate_engine::{Event, Outcome, Run, RunState, TaskState};
-use sandgate_model::{AttemptEnd, TaskIx};
+use sandgate_model::{AttemptEnd, AttemptNo, Caller, TaskIx};
+use std::collections::BTreeSet;
 
 impl Observer {
     /// What succeeded stays so for ever, and a condition that was false stays false.
@@ -41,7 +42,9 @@ impl Observer {
             .iter()
             .all(|name| fact.artifacts.contains(name.as_str()));
         let expected: &[TaskState] = match end {
-            _ if self.cancelled => &[TaskState::Cancelled, TaskState::Lost],
+            _ if self.cancelled || self.is_called_off(*task) => {
+                &[TaskState::Cancelled, TaskState::Lost]
+            }
             AttemptEnd::Output(_) if self.books.over => &[TaskState::Failed, TaskState::Cancelled],
             AttemptEnd::Output(_) if complete && planned.approval_after => {
                 &[TaskState::Pending, TaskState::Cancelled]
@@ -55,7 +58,7 @@ impl Observer {
         // What may go on and is not covered is decided at once.
         let goes_on = expected.contains(&TaskState::Ready) && fact.lacks;
         let fits = (expected.contains(&fact.state) || goes_on)
-            && (stopped || fact.state != TaskState::Cancelled);
+            && (stopped || self.is_called_off(*task) || fact.state != TaskState::Cancelled);
         if fits {
             return Ok(());
         }
@@ -71,6 +74,7 @@ impl Observer {
         event: &Event,
         running: &[TaskIx],
         stopping: bool,
+        risky: &BTreeSet<Caller>,
     ) -> Checked {
         let stopped = self.stopping || self.state.ended();
         let interrupted: &[TaskIx] = match event {
@@ -86,7 +90,11 @@ impl Observer {
             let (Some(fact), Some(planned)) = (self.fact(*ix), self.planned(*ix)) else {
                 continue;
             };
-            let harmless = planned.repeatable || !planned.grants.outside_effect();
+            let attempt = AttemptNo(fact.attempt);
+            let unknown = risky.contains(&Caller::Task { task: *ix, attempt });
+            let harmless =
+                !unknown && (planned.repeatable || !planned.grants.outside_effect());
+            let stopping = stopping || self.is_called_off(*ix);
             let expected = match (harmless, stopping) {
                 (true, false) => TaskState::Ready,
                 (true, true) => TaskState::Cancelled,

@@ -5,15 +5,18 @@ mod books;
 mod budget;
 mod ends;
 mod gates;
+mod people;
 mod reasons;
 mod starts;
 
 use books::Books;
+use people::People;
 use sandgate_engine::{
     Allowance, Command, Event, GateEnd, GateState, Reason, Run, RunState, TaskState,
 };
 use sandgate_model::{
-    AttemptEnd, AttemptNo, GateIx, Plan, PlanTask, Session, SessionName, TaskIx, TaskWork,
+    About, Actor, AttemptEnd, AttemptNo, Caller, GateIx, Moment, Plan, PlanTask, Rule, Session,
+    SessionName, TaskIx, TaskWork,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -78,6 +81,11 @@ pub struct Observer {
     pub(crate) gates: Vec<GateState>,
     /// Costs and calls.
     pub(crate) books: Books,
+    /// What was put to people, and what they said.
+    pub(crate) people: People,
+    /// Recorded work that stopped in the middle and was interrupted: what it had begun may have been approved for one
+    /// time.
+    pub(crate) risky: BTreeSet<Caller>,
 }
 
 impl Observer {
@@ -99,7 +107,16 @@ impl Observer {
             false_conditions: BTreeSet::new(),
             gates: Vec::new(),
             books: Books::default(),
+            people: People::default(),
+            risky: BTreeSet::new(),
         }
+    }
+
+    /// The run has these rules, and this is who asked for it.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Vec<Rule>, by: Option<Actor>) -> Self {
+        self.people = People::new(rules, by);
+        self
     }
 
     /// The project's budget reserved so much for the run.
@@ -113,7 +130,18 @@ impl Observer {
     ///
     /// # Errors
     /// The first broken promise.
-    pub fn observe(&mut self, event: &Event, commands: &[Command], run: &Run) -> Checked {
+    pub fn observe(
+        &mut self,
+        at: Moment,
+        event: &Event,
+        commands: &[Command],
+        run: &Run,
+    ) -> Checked {
+        if let Event::PlanFrozen { plan, .. } | Event::PlanModified { plan, .. } = event {
+            self.plan = Arc::clone(plan);
+            self.tasks.clear();
+            self.false_conditions.clear();
+        }
         let early = [
             self.invariant_pause(event),
             self.invariant_stop(event, commands),
@@ -122,6 +150,9 @@ impl Observer {
             self.invariant_tiers(event),
             self.invariant_commands(event, commands),
             self.invariant_calls(event),
+            self.invariant_approved_first(event),
+            self.invariant_used_once(event),
+            self.invariant_asked_once(event),
         ];
         early
             .into_iter()
@@ -132,8 +163,9 @@ impl Observer {
         let reservation = self.expected_reservation(event, run);
         let free = self.books.free();
 
-        self.hear(event, commands);
-        self.look(event, run);
+        let was_risky = self.risky.clone();
+        self.hear(at, event, commands);
+        self.look(at, event, run);
 
         let reserved = self.invariant_reservations(reservation, free, run);
         let late = [
@@ -142,10 +174,17 @@ impl Observer {
             self.invariant_calls_pair(run),
             self.invariant_refusals(event, &before, run),
             self.invariant_concurrency(),
+            self.invariant_slots(run),
+            self.invariant_one_decision(event, run),
+            self.invariant_asks_end(run),
+            self.invariant_results(&before),
+            self.invariant_tape(event, run),
+            self.invariant_signals(event, &before),
+            self.invariant_steered(event, &before),
             self.invariant_sessions(),
             self.invariant_finished_stays(&before),
             self.invariant_attempts_are_final(event),
-            self.invariant_unknown_ends(event, &was_running, was_stopping),
+            self.invariant_unknown_ends(event, &was_running, was_stopping, &was_risky),
             self.invariant_cancel_wins(&before, run),
             self.invariant_gates_fail_closed(run),
             self.invariant_no_owner_is_left(run),
@@ -195,17 +234,27 @@ impl Observer {
     }
 
     /// What the event itself says.
-    fn hear(&mut self, event: &Event, commands: &[Command]) {
+    fn hear(&mut self, at: Moment, event: &Event, commands: &[Command]) {
         self.books.hear(event);
+        self.hear_people(at, event);
         match event {
-            Event::AttemptStarted { task, attempt } => {
+            Event::AttemptStarted { task, attempt } | Event::AttemptResumed { task, attempt } => {
                 self.running.insert(*task, *attempt);
             }
+            Event::Suspended { by, .. } => match by {
+                Caller::Planner => {}
+                Caller::Task { task, .. } => {
+                    self.running.remove(task);
+                }
+                Caller::Gate { gate, .. } => {
+                    self.gates_running.remove(gate);
+                }
+            },
             Event::AttemptEnded { task, end, .. } => {
                 self.running.remove(task);
                 self.hear_end(*task, end);
             }
-            Event::GateStarted { gate, .. } => {
+            Event::GateStarted { gate, .. } | Event::GateResumed { gate, .. } => {
                 self.gates_running.insert(*gate);
                 self.passed.remove(gate);
             }
@@ -223,7 +272,9 @@ impl Observer {
                 self.running.clear();
                 self.gates_running.clear();
             }
-            Event::PlanFrozen { .. } => self.books.frozen(&self.plan),
+            Event::PlanFrozen { .. } | Event::PlanModified { .. } => {
+                self.books.frozen(&self.plan);
+            }
             Event::Paused { .. } => self.paused = true,
             Event::Resumed { .. } => self.paused = false,
             Event::CancelRequested { .. } => self.cancelled = true,
@@ -240,12 +291,72 @@ impl Observer {
         }
     }
 
+    /// What it says about people, and what people said.
+    fn hear_people(&mut self, at: Moment, event: &Event) {
+        match event {
+            // Open, and approved for one time: nobody knows whether it happened, should its caller stop now.
+            Event::CallStarted { by, request, .. } if request.consent.is_some() => {
+                self.risky.insert(*by);
+            }
+            Event::CallEnded {
+                by, tape: Some(_), ..
+            } => {
+                if self.books.open_consents(*by) == 0 {
+                    self.risky.remove(by);
+                }
+            }
+            Event::TaskCancelRequested { task, .. } => {
+                let members = self.fact(*task).map_or(&[][..], |fact| &fact.members);
+                let all = std::iter::once(*task).chain(members.iter().copied());
+                let open = |ix: &TaskIx| self.fact(*ix).is_some_and(|fact| !fact.state.ended());
+                let open: Vec<TaskIx> = all.filter(open).collect();
+                self.people.called_off.extend(open);
+            }
+            _ => {}
+        }
+        let recorded = match event {
+            Event::AttemptStarted { task, .. } => {
+                self.planned(*task).is_some_and(|t| t.grants.may_wait())
+            }
+            Event::GateStarted { gate, .. } => {
+                let gate = self.plan.gates.get(gate.get());
+                gate.is_some_and(|gate| gate.grants.may_wait())
+            }
+            _ => false,
+        };
+        let named = match event {
+            Event::Asked { ask } => match ask.about {
+                About::Task { task } | About::Result { task } => {
+                    self.planned(task).and_then(|t| t.approval_rule.clone())
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let before = self.people.asks.iter().filter(|ask| ask.ended.is_none()).count();
+        self.people.hear(at, event, recorded, named.as_ref());
+        let after = self.people.asks.iter().filter(|ask| ask.ended.is_none()).count();
+        if after < before
+            && let Some(ask) = match event {
+                Event::Decided { ask, .. }
+                | Event::TimerFired {
+                    timer: sandgate_engine::Timer::Ask(ask),
+                } => self.people.get(*ask),
+                _ => None,
+            }
+            && ask.ended == Some(sandgate_engine::AskState::Approved)
+            && let About::TaskBudget { lacks, .. } | About::GateBudget { lacks, .. } = ask.about
+        {
+            self.books.grant(lacks);
+        }
+    }
+
     fn hear_end(&mut self, task: TaskIx, end: &AttemptEnd) {
         let produces = self
             .planned(task)
             .map(|t| t.produces.clone())
             .unwrap_or_default();
-        let stopping = self.stopping || self.cancelled;
+        let stopping = self.stopping || self.cancelled || self.is_called_off(task);
         let over = self.books.over;
         let Some(fact) = self.tasks.get_mut(task.get()) else {
             return;
@@ -277,8 +388,13 @@ impl Observer {
     }
 
     /// What the run says of itself now.
-    fn look(&mut self, event: &Event, run: &Run) {
+    fn look(&mut self, at: Moment, event: &Event, run: &Run) {
         let mut fresh = Vec::new();
+        if run.plan().is_none() {
+            // It was rejected, and nothing of it is left.
+            self.tasks.clear();
+            self.false_conditions.clear();
+        }
         for view in run.tasks() {
             let waits = || {
                 run.blocked(view.ix)
@@ -296,10 +412,14 @@ impl Observer {
                             fact.state,
                             TaskState::Failed | TaskState::Lost | TaskState::Cancelled
                         )
-                        && view.state != fact.state;
+                        && (view.state != fact.state || view.since == at);
                     if again {
                         fact.failures = 0;
                         fact.final_failure = false;
+                        self.people.again(view.ix);
+                    }
+                    if view.state.ended() {
+                        self.people.paused.remove(&view.ix);
                     }
                     fact.state = view.state;
                     fact.attempt = view.attempt.0;

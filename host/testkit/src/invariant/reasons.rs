@@ -2,7 +2,11 @@
 
 use super::{Checked, Observer, broken};
 use sandgate_engine::{Reason, Run, RunState, TaskState};
-use sandgate_model::{TaskId, TaskIx, TaskWork};
+use sandgate_model::{About, Caller, TaskId, TaskIx, TaskWork};
+
+fn is_of(by: Caller, ix: TaskIx) -> bool {
+    matches!(by, Caller::Task { task, .. } if task == ix)
+}
 
 impl Observer {
     /// There is a reason exactly when there should be one, and it agrees with what the observer knows.
@@ -34,6 +38,17 @@ impl Observer {
             }
         }
         Ok(())
+    }
+
+    /// Whether something in the middle of this task's work waits for a person.
+    fn asks_about(&self, ix: TaskIx, question: bool) -> bool {
+        let open = self.people.asks.iter().filter(|ask| ask.ended.is_none());
+        let mut kinds = open.filter(|ask| match ask.about {
+            About::Question { by, .. } => question && is_of(by, ix),
+            About::Call { by, .. } => !question && is_of(by, ix),
+            _ => false,
+        });
+        kinds.next().is_some()
     }
 
     fn is_true(&self, ix: TaskIx, state: TaskState, reason: &Reason, run: &Run) -> bool {
@@ -70,7 +85,10 @@ impl Observer {
             }
             Reason::DependencyFailed { because } => {
                 let bad =
-                    |f: &super::Fact| matches!(f.state, TaskState::Failed | TaskState::Skipped);
+                    |f: &super::Fact| matches!(
+                        f.state,
+                        TaskState::Failed | TaskState::Skipped | TaskState::Cancelled
+                    );
                 state == TaskState::Skipped && named(because).is_some_and(bad)
             }
             Reason::ArtifactMissing { artifact } => {
@@ -86,7 +104,10 @@ impl Observer {
                         .find(because)
                         .is_some_and(|root| self.false_conditions.contains(&root))
             }
-            Reason::Approval => pending && (planned.approval_before || planned.approval_after),
+            Reason::Approval => {
+                let marked = planned.approval_before || planned.approval_after;
+                pending && (marked || self.asks_about(ix, false))
+            }
             Reason::Signal { signal } => {
                 pending
                     && matches!(&planned.work, TaskWork::Wait(wait) if wait.signal.as_str() == signal)
@@ -95,7 +116,7 @@ impl Observer {
                 let failures = self.fact(ix).map_or(0, |fact| fact.failures);
                 pending && failures > 0 && failures < planned.retry.attempts
             }
-            Reason::RunPaused => ready && self.paused,
+            Reason::RunPaused => ready && (self.paused || self.paused_by(ix).is_some()),
             Reason::SessionBusy { session } => {
                 let busy = self
                     .running
@@ -108,9 +129,15 @@ impl Observer {
                 ready && *limit == self.plan.concurrency && free_to_go
             }
             Reason::RunCancelled => {
-                state == TaskState::Cancelled && (run.stopping() || run.state().ended())
+                let members = self.fact(ix).map_or(&[][..], |fact| &fact.members);
+                let called_off = self.is_called_off(ix)
+                    || members.iter().any(|member| self.is_called_off(*member));
+                let ends = run.stopping() || run.state().ended();
+                state == TaskState::Cancelled && (ends || called_off)
             }
-            Reason::Response => state == TaskState::Lost,
+            Reason::Response => {
+                state == TaskState::Lost || (pending && self.asks_about(ix, true))
+            }
             Reason::Budget => pending && self.may_lack(ix),
         }
     }

@@ -9,7 +9,12 @@ impl Observer {
     /// Nothing starts while the run is paused.
     pub(crate) fn invariant_pause(&self, event: &Event) -> Checked {
         match event {
-            Event::AttemptStarted { .. } | Event::GateStarted { .. } if self.paused => {
+            Event::AttemptStarted { .. }
+            | Event::GateStarted { .. }
+            | Event::AttemptResumed { .. }
+            | Event::GateResumed { .. }
+                if self.paused =>
+            {
                 broken("pause", format!("{event:?} while the run is paused"))
             }
             _ => Ok(()),
@@ -28,6 +33,8 @@ impl Observer {
                     | Command::RunGate { .. }
                     | Command::Evaluate { .. }
                     | Command::MakePlan { .. }
+                    | Command::Ask { .. }
+                    | Command::StartWait { .. }
             )
         });
         match work {
@@ -42,8 +49,10 @@ impl Observer {
     /// own success; and its attempts are numbered without a gap.
     pub(crate) fn invariant_dependency_order(&self, event: &Event) -> Checked {
         const NAME: &str = "dependency-order";
-        let Event::AttemptStarted { task, attempt } = event else {
-            return Ok(());
+        let (task, attempt, last) = match event {
+            Event::AttemptStarted { task, attempt } => (task, attempt, attempt.0.wrapping_sub(1)),
+            Event::AttemptResumed { task, attempt } => (task, attempt, attempt.0),
+            _ => return Ok(()),
         };
         let (Some(fact), Some(planned)) = (self.fact(*task), self.planned(*task)) else {
             return broken(NAME, format!("task {task:?} started and does not exist"));
@@ -51,7 +60,7 @@ impl Observer {
         if fact.state == TaskState::Succeeded {
             return broken(NAME, format!("task {task:?} succeeded and started again"));
         }
-        if attempt.0 != fact.attempt + 1 {
+        if last != fact.attempt {
             return broken(
                 NAME,
                 format!("attempt {attempt:?} of {task:?} after {}", fact.attempt),
@@ -128,6 +137,24 @@ impl Observer {
         Ok(())
     }
 
+    /// What runs is what the run says: work that waits for a person holds no slot.
+    pub(crate) fn invariant_slots(&self, run: &Run) -> Checked {
+        let now = self.running.len() + self.gates_running.len();
+        if run.running_count() != now {
+            let said = run.running_count();
+            return broken("slots", format!("{now} run, and the run says {said}"));
+        }
+        let waits = |ix: &TaskIx| {
+            let open = self.people.asks.iter().filter(|ask| ask.ended.is_none());
+            let mut callers = open.filter_map(|ask| ask.about.caller());
+            callers.any(|by| matches!(by, sandgate_model::Caller::Task { task, .. } if task == *ix))
+        };
+        match self.running.keys().find(|ix| waits(ix)) {
+            Some(ix) => broken("slots", format!("{ix:?} waits for a person and runs")),
+            None => Ok(()),
+        }
+    }
+
     /// Never two tasks of a session at once.
     pub(crate) fn invariant_sessions(&self) -> Checked {
         let mut seen = BTreeSet::new();
@@ -166,7 +193,31 @@ impl Observer {
                     },
                 ],
             ) => gate == g && attempt == a,
-            (Event::AttemptStarted { .. } | Event::GateStarted { .. }, _) => false,
+            (
+                Event::AttemptResumed { task, attempt },
+                [
+                    Command::RunAttempt {
+                        task: t,
+                        attempt: a,
+                    },
+                ],
+            ) => task == t && attempt == a,
+            (
+                Event::GateResumed { gate, attempt },
+                [
+                    Command::RunGate {
+                        gate: g,
+                        attempt: a,
+                    },
+                ],
+            ) => gate == g && attempt == a,
+            (
+                Event::AttemptStarted { .. }
+                | Event::GateStarted { .. }
+                | Event::AttemptResumed { .. }
+                | Event::GateResumed { .. },
+                _,
+            ) => false,
             (_, started) => started.is_empty(),
         };
         if fits {
@@ -180,9 +231,15 @@ impl Observer {
     pub(crate) fn invariant_order_of_starts(&self, run: &Run) -> Checked {
         let expected = self.first_startable();
         let said = match run.next_start() {
-            Some(Start::Attempt { task, attempt }) => Some((task, attempt)),
-            Some(Start::Gate { .. }) if run.state() == RunState::Verifying => return Ok(()),
-            Some(start @ Start::Gate { .. }) => {
+            Some(
+                Start::Attempt { task, attempt } | Start::AttemptResumed { task, attempt },
+            ) => Some((task, attempt)),
+            Some(Start::Gate { .. } | Start::GateResumed { .. })
+                if run.state() == RunState::Verifying =>
+            {
+                return Ok(());
+            }
+            Some(start @ (Start::Gate { .. } | Start::GateResumed { .. })) => {
                 return broken(
                     "order-of-starts",
                     format!("{start:?} while {:?}", run.state()),
@@ -214,6 +271,7 @@ impl Observer {
         for (ix, fact) in (0u32..).map(TaskIx).zip(&self.tasks) {
             let ready = fact.state == TaskState::Ready
                 && !self.evaluating.contains(&ix)
+                && self.paused_by(ix).is_none()
                 && self
                     .session(ix)
                     .is_none_or(|session| !busy.contains(session));
@@ -223,6 +281,10 @@ impl Observer {
             }
         }
         let (_, _, ix) = best?;
-        Some((ix, AttemptNo(self.fact(ix)?.attempt + 1)))
+        let attempt = AttemptNo(self.fact(ix)?.attempt);
+        let next = AttemptNo(attempt.0 + 1);
+        let by = sandgate_model::Caller::Task { task: ix, attempt };
+        let stopped = self.people.recorded(by);
+        Some((ix, if stopped { attempt } else { next }))
     }
 }

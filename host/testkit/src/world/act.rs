@@ -1,10 +1,10 @@
 //! The interpreter of commands: everything takes its time, and much of it goes wrong.
 
-use super::{Lie, World};
+use super::{Due, Lie, World};
 use sandgate_engine::{Command, Evaluated, Event, GateEnd};
 use sandgate_model::{
-    Artifact, AttemptEnd, Caller, Check, Digest, FailureClass, Millis, Moment, Payload, TaskIx,
-    TaskOutput, Verdict,
+    About, Artifact, Ask, AttemptEnd, Caller, Check, Digest, FailureClass, Millis, Moment, Payload,
+    Plan, TaskIx, TaskOutput, Verdict,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -16,14 +16,12 @@ impl World {
     pub(super) fn act(&mut self, command: &Command) {
         match command {
             Command::MakePlan { planner } => {
-                let event = if self.rng.permille(self.script.planner) {
-                    Event::PlannerFailed {
-                        planner: planner.clone(),
-                        message: "no idea".to_owned(),
-                    }
-                } else {
-                    self.frozen()
-                };
+                let restored = self.run.restore_of(Caller::Planner).is_some();
+                if restored || planner.is_some() && self.rng.below(2) == 0 {
+                    self.start_guest(Caller::Planner);
+                    return;
+                }
+                let event = self.planned();
                 self.later(event);
                 if planner.is_some() {
                     self.first_call(Caller::Planner);
@@ -40,6 +38,14 @@ impl World {
                 if self.lie == Some(Lie::Idleness) && self.rng.below(8) == 0 {
                     return;
                 }
+                let by = Caller::Task {
+                    task: *task,
+                    attempt: *attempt,
+                };
+                if self.recorded(by) {
+                    self.start_guest(by);
+                    return;
+                }
                 let event = Event::AttemptEnded {
                     task: *task,
                     attempt: *attempt,
@@ -47,10 +53,7 @@ impl World {
                     took: Millis(self.rng.below(LONGEST)),
                 };
                 self.later(event);
-                self.first_call(Caller::Task {
-                    task: *task,
-                    attempt: *attempt,
-                });
+                self.first_call(by);
             }
             Command::CancelAttempt { task, attempt } => {
                 let event = Event::AttemptEnded {
@@ -63,6 +66,14 @@ impl World {
                 self.later(event);
             }
             Command::RunGate { gate, attempt } => {
+                let by = Caller::Gate {
+                    gate: *gate,
+                    attempt: *attempt,
+                };
+                if self.recorded(by) {
+                    self.start_guest(by);
+                    return;
+                }
                 let event = Event::GateEnded {
                     gate: *gate,
                     attempt: *attempt,
@@ -70,10 +81,7 @@ impl World {
                     took: Millis(self.rng.below(LONGEST)),
                 };
                 self.later(event);
-                self.first_call(Caller::Gate {
-                    gate: *gate,
-                    attempt: *attempt,
-                });
+                self.first_call(by);
             }
             Command::CancelGate { gate, attempt } => {
                 let event = Event::GateEnded {
@@ -87,22 +95,66 @@ impl World {
             Command::ArmTimer { timer, at } => {
                 self.at(*at, Event::TimerFired { timer: *timer });
             }
-            Command::AbandonPlan | Command::Ask { .. } | Command::StartWait { .. } => {}
+            Command::AbandonPlan => {
+                self.guests.remove(&Caller::Planner);
+            }
+            Command::Ask { about } => {
+                let event = match about {
+                    About::Task { task } if self.rng.permille(20) => Event::TaskEvaluated {
+                        task: *task,
+                        evaluated: Evaluated::Failed {
+                            message: "no such input".to_owned(),
+                        },
+                    },
+                    about => Event::Asked {
+                        ask: Ask {
+                            about: about.clone(),
+                            what: about.word().to_owned(),
+                            digest: Digest::of(format!("{about:?}").as_bytes()),
+                        },
+                    },
+                };
+                self.later(event);
+            }
+            Command::StartWait { task } => {
+                let event = self.wait_started(*task);
+                self.later(event);
+            }
             Command::Finish => {
                 let left = std::mem::take(&mut self.pending);
                 // Timers are dropped; answers may still arrive.
-                let late = left
-                    .into_values()
-                    .filter(|event| !matches!(event, Event::TimerFired { .. }));
+                let late = left.into_values().filter_map(|due| match due {
+                    Due::Event(Event::TimerFired { .. }) | Due::Turn(_) | Due::Visit(_) => None,
+                    Due::Event(event) => Some(event),
+                });
                 self.stale.extend(late);
+                self.guests.clear();
             }
         }
     }
 
+    /// What a planner answers.
+    pub(super) fn planned(&mut self) -> Event {
+        if self.rng.permille(self.script.planner) {
+            return Event::PlannerFailed {
+                planner: self.run.planners().get(self.run.planner_failures().len()).cloned(),
+                message: "no idea".to_owned(),
+            };
+        }
+        self.frozen()
+    }
+
+    /// The plan, or the next one when one was rejected.
     pub(super) fn frozen(&self) -> Event {
+        let mut plan = Plan::clone(&self.plan);
+        if let Some(feedback) = self.run.feedback().last() {
+            plan.revision = feedback.revision + 1;
+            plan.concurrency = 1 + plan.revision % 4;
+        }
+        let plan = Arc::new(plan);
         Event::PlanFrozen {
-            digest: Digest::of(b"plan"),
-            plan: Arc::clone(&self.plan),
+            digest: digest(&plan),
+            plan,
         }
     }
 
@@ -112,8 +164,12 @@ impl World {
     }
 
     fn at(&mut self, at: Moment, event: Event) {
+        self.due(at, Due::Event(event));
+    }
+
+    pub(super) fn due(&mut self, at: Moment, due: Due) {
         self.serial += 1;
-        self.pending.insert((at.max(self.now), self.serial), event);
+        self.pending.insert((at.max(self.now), self.serial), due);
     }
 
     pub(super) fn evaluated(&mut self, ix: TaskIx) -> Evaluated {
@@ -221,4 +277,9 @@ impl World {
             }
         }
     }
+}
+
+/// What names a plan.
+pub(super) fn digest(plan: &Plan) -> Digest {
+    plan.digest().unwrap_or_else(|_| Digest::of(b"plan"))
 }

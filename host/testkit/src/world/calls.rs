@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    fn call_end(&mut self, reserve: Amount) -> CallEnd {
+    pub(super) fn call_end(&mut self, reserve: Amount) -> CallEnd {
         let beyond = u64::from(self.rng.permille(self.script.nonsense / 8));
         let mut part = |most: u64| match self.rng.below(3) {
             0 => most,
@@ -117,6 +117,9 @@ impl World {
         let Event::CallStarted { by, call, request } = event else {
             return;
         };
+        if self.guests.contains_key(by) {
+            return;
+        }
         // Some never end: their caller ends before them.
         if !self.rng.permille(150) {
             let event = Event::CallEnded {
@@ -142,6 +145,9 @@ impl World {
             return;
         };
         self.tally.calls_refused += 1;
+        if self.guests.contains_key(by) {
+            return;
+        }
         if self.run.next_call(*by).is_some() && self.rng.permille(700) {
             self.later(Event::CallRefused {
                 by: *by,
@@ -174,6 +180,15 @@ impl World {
     pub(super) fn told_of_call(lie: Lie, event: &Event) -> Option<Event> {
         match (lie, event) {
             (Lie::Calls, Event::CallEnded { .. }) => None,
+            (Lie::Consent, Event::CallStarted { by, call, request }) => {
+                let mut request = request.clone();
+                request.approval = false;
+                Some(Event::CallStarted {
+                    by: *by,
+                    call: *call,
+                    request,
+                })
+            }
             (Lie::Reserve, Event::CallStarted { by, call, request }) => {
                 let mut request = request.clone();
                 request.reserve = Amount::NOTHING;

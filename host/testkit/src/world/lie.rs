@@ -3,7 +3,10 @@
 
 use super::World;
 use sandgate_engine::{Event, GateEnd};
-use sandgate_model::{AttemptEnd, Check, OnFailure, Plan, Session, TaskWork, Verdict};
+use sandgate_model::{
+    About, Actor, Ask, AskNo, AttemptEnd, Check, Decision, Digest, OnFailure, Plan, Session,
+    TaskWork, Verdict,
+};
 use std::sync::Arc;
 
 /// What the engine is deceived about, and which promise has to break.
@@ -55,11 +58,32 @@ pub enum Lie {
     Reserve,
     /// Ends of calls are not passed on: `calls-pair`.
     Calls,
+    /// Tasks need no approval: `approved-first`.
+    Approvals,
+    /// No use of a capability needs an approval: `approved-first`.
+    Consent,
+    /// Every approval is for the whole run: `used-once`.
+    ForRun,
+    /// Whoever decides may decide: `one-decision`.
+    Votes,
+    /// Each request is about something else: `asked-once`.
+    Asks,
+    /// Results need no approval: `results`.
+    Results,
+    /// A pause of a task is not passed on: `steered`.
+    TaskPause,
+    /// Each piece of tape is another one: `tape`.
+    Tape,
     /// A pause is taken and said to be refused: `illegal-changes-nothing`.
     Refusal,
 }
 
 impl World {
+    fn is_call(&self, no: AskNo) -> bool {
+        let view = self.run.ask(no);
+        view.is_some_and(|view| matches!(view.ask.about, About::Call { .. }))
+    }
+
     /// What the engine is told of an event; `None`: nothing.
     pub(super) fn told(&self, event: &Event) -> Option<Event> {
         let Some(lie) = self.lie else {
@@ -69,6 +93,54 @@ impl World {
             (Lie::Cancel, Event::CancelRequested { .. }) | (Lie::Pause, Event::Paused { .. }) => {
                 return None;
             }
+            (Lie::TaskPause, Event::TaskPaused { .. }) => return None,
+            (
+                Lie::ForRun | Lie::Votes,
+                Event::Decided {
+                    ask,
+                    digest,
+                    decision,
+                    by,
+                    reason,
+                },
+            ) => Event::Decided {
+                ask: *ask,
+                digest: *digest,
+                decision: match decision {
+                    Decision::Approve { .. } if lie == Lie::ForRun && self.is_call(*ask) => {
+                        Decision::Approve { for_run: true }
+                    }
+                    decision => *decision,
+                },
+                by: Actor {
+                    operator: by.operator || lie == Lie::Votes,
+                    ..by.clone()
+                },
+                reason: reason.clone(),
+            },
+            (
+                Lie::Asks | Lie::Tape,
+                Event::Suspended {
+                    by,
+                    ask,
+                    tape,
+                    took,
+                },
+            ) => Event::Suspended {
+                by: *by,
+                ask: Ask {
+                    digest: match lie {
+                        Lie::Asks => Digest::of(format!("other {}", self.journal.len()).as_bytes()),
+                        _ => ask.digest,
+                    },
+                    ..ask.clone()
+                },
+                tape: match lie {
+                    Lie::Tape => Digest::of(b"other"),
+                    _ => *tape,
+                },
+                took: *took,
+            },
             (_, Event::CallStarted { .. } | Event::CallEnded { .. }) => {
                 return Self::told_of_call(lie, event);
             }
@@ -154,6 +226,17 @@ fn bent(lie: Lie, plan: &Plan) -> Plan {
     }
     for task in &mut plan.tasks {
         match lie {
+            Lie::Approvals => task.approval_before = false,
+            Lie::Results => task.approval_after = false,
+            Lie::Consent => {
+                for grant in &mut task.grants.exec {
+                    grant.approval = false;
+                }
+                for grant in &mut task.grants.model {
+                    grant.approval = false;
+                }
+                task.grants.budget_approval = false;
+            }
             Lie::Needs => {
                 task.needs.clear();
                 task.consumes.clear();

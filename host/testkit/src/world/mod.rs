@@ -6,19 +6,23 @@
 
 mod act;
 mod calls;
+mod decide;
+mod guest;
 mod lie;
 mod people;
+mod signals;
 
 pub use lie::Lie;
 
 use crate::{
     Observer, Rng, Sequence, Violation,
-    build::{created_with, run_id},
+    build::{created_by, run_id},
     invariant::{Checked, broken},
     sequence::replay,
 };
 use sandgate_engine::{Command, Event, Run, RunState, Start, Steps};
-use sandgate_model::{Moment, Plan, RunId};
+use guest::Guest;
+use sandgate_model::{AskNo, Caller, Digest, Moment, Plan, RunId};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Events after which a world gives up: a run of forty tasks needs a few hundred.
@@ -132,8 +136,51 @@ pub struct Tally {
     pub over_budget: usize,
     /// Retries, by a person, that it took.
     pub retries: usize,
+    /// Requests to people.
+    pub asks: usize,
+    /// Most of them that were open at once.
+    pub asks_open_most: usize,
+    /// What people said that counted.
+    pub decisions: usize,
+    /// What they said that did not: too late, said before, by the wrong people, about something else.
+    pub decisions_refused: usize,
+    /// Times that work stopped in the middle.
+    pub suspensions: usize,
+    /// Times that it went on.
+    pub resumptions: usize,
+    /// Approved calls that a guest began.
+    pub consents: usize,
+    /// Times that a guest heard no.
+    pub noes: usize,
+    /// Times that a guest heard an answer.
+    pub answers: usize,
+    /// Times that a guest wanted something else than was approved.
+    pub stale: usize,
+    /// Calls that a broken host changed after their approval.
+    pub mutations: usize,
+    /// Of those: what was approved just so by chance.
+    pub mutations_taken: usize,
+    /// Signals that ended a wait.
+    pub signals: usize,
+    /// Signals that did not fit.
+    pub signals_refused: usize,
+    /// Tasks that were paused, resumed or cancelled.
+    pub steered: usize,
+    /// Plans that were edited, or made anew after a rejection.
+    pub replans: usize,
     /// How the run ended.
     pub state: Option<RunState>,
+}
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+enum Due {
+    /// This.
+    Event(Event),
+    /// A guest does what it does next.
+    Turn(Caller),
+    /// Somebody looks at a request.
+    Visit(AskNo),
 }
 
 /// See the module.
@@ -150,10 +197,17 @@ pub struct World {
     journal: Vec<(Moment, Event)>,
     writes: usize,
     /// What will happen, and when.
-    pending: BTreeMap<(Moment, u64), Event>,
+    pending: BTreeMap<(Moment, u64), Due>,
     /// What nobody waits for any more, and may still come.
     stale: Vec<Event>,
     serial: u64,
+    seed: u64,
+    /// Recorded work that runs.
+    guests: BTreeMap<Caller, Guest>,
+    /// How many answers are on a piece of tape.
+    tapes: BTreeMap<Digest, u32>,
+    /// The last request that people were told of.
+    asked_until: u32,
     observer: Observer,
     tally: Tally,
 }
@@ -175,7 +229,10 @@ impl World {
         let id = run_id(seed);
         let now = Moment(1_700_000_000_000);
         let budget = calls::given(&mut rng, &plan);
-        let first = created_with(script.steps, planners, budget);
+        let rules = decide::rules(&mut rng);
+        let by = Self::starter(&mut rng);
+        let plan = ruled(&mut rng, &plan);
+        let first = created_by(script.steps, planners, budget, rules.clone(), by.clone());
         let (run, _) = Run::create(id, now, &first).expect("the first event");
         Self {
             script,
@@ -189,7 +246,13 @@ impl World {
             pending: BTreeMap::new(),
             stale: Vec::new(),
             serial: 0,
-            observer: Observer::new(Arc::clone(&plan)).with_budget(budget),
+            seed,
+            guests: BTreeMap::new(),
+            tapes: BTreeMap::new(),
+            asked_until: 0,
+            observer: Observer::new(Arc::clone(&plan))
+                .with_budget(budget)
+                .with_rules(rules, by),
             tally: Tally::default(),
             plan,
             lie: None,
@@ -257,12 +320,9 @@ impl World {
                 if encores == 0 || !self.offer(again)? {
                     break;
                 }
-            } else if let Some(((at, _), event)) = self.pending.pop_first() {
+            } else if let Some(((at, _), due)) = self.pending.pop_first() {
                 self.now = self.now.max(at);
-                if self.rng.permille(self.script.nonsense / 4) {
-                    self.stale.push(event.clone());
-                }
-                self.offer(event)?;
+                self.happens(due)?;
             } else if !self.ask_people()? {
                 break;
             }
@@ -271,6 +331,19 @@ impl World {
         self.tally.state = Some(self.run.state());
         self.tally.over_budget = usize::from(self.run.refused_by_budget());
         Ok(self.tally)
+    }
+
+    fn happens(&mut self, due: Due) -> Result<(), Violation> {
+        match due {
+            Due::Event(event) => {
+                if self.rng.permille(self.script.nonsense / 4) {
+                    self.stale.push(event.clone());
+                }
+                self.offer(event).map(drop)
+            }
+            Due::Turn(by) => self.turn(by),
+            Due::Visit(no) => self.visit(no),
+        }
     }
 
     /// Every run ends or names what it waits for.
@@ -323,6 +396,8 @@ impl World {
             Ok(commands) => commands,
             Err(_) => {
                 self.not_begun(event);
+                self.tally.signals_refused +=
+                    usize::from(matches!(event, Event::SignalDelivered { .. }));
                 let refused = self.refused(event);
                 return self.observer.report(refused).map(|()| false);
             }
@@ -342,6 +417,7 @@ impl World {
         self.tally.events += 1;
         self.tally.calls += usize::from(matches!(event, Event::CallStarted { .. }));
         self.tally.retries += usize::from(matches!(event, Event::RetryRequested { .. }));
+        self.count(event);
         if let Some(told) = told {
             self.journal.push((self.now, told));
         }
@@ -352,7 +428,9 @@ impl World {
         };
         let orphan = self.lie == Some(Lie::Orphan) && matches!(event, Event::AttemptEnded { .. });
         let heard = if orphan { &Event::Paused { by: None } } else { event };
-        self.observer.observe(heard, seen, &self.run)?;
+        let decided = self.observer.observe(self.now, heard, seen, &self.run);
+        self.follow_plan(event);
+        decided?;
         self.tally.short += usize::from(self.observer.lacking());
         let replayed = self.invariant_replay();
         self.observer.report(replayed)?;
@@ -363,8 +441,31 @@ impl World {
         } else {
             self.perform(&commands);
             self.call_on(event);
+            self.signal_on(event);
+            self.notice_asks();
         }
         Ok(true)
+    }
+
+    fn count(&mut self, event: &Event) {
+        let tally = &mut self.tally;
+        match event {
+            Event::AttemptResumed { .. } | Event::GateResumed { .. } => tally.resumptions += 1,
+            Event::SignalDelivered { .. } => tally.signals += 1,
+            Event::TaskPaused { .. }
+            | Event::TaskResumed { .. }
+            | Event::TaskCancelRequested { .. } => tally.steered += 1,
+            Event::PlanModified { .. } => tally.replans += 1,
+            Event::PlanFrozen { plan, .. } if plan.revision > 1 => tally.replans += 1,
+            _ => {}
+        }
+    }
+
+    /// From now on the run has this plan.
+    fn follow_plan(&mut self, event: &Event) {
+        if let Event::PlanFrozen { plan, .. } | Event::PlanModified { plan, .. } = event {
+            self.plan = Arc::clone(plan);
+        }
     }
 
     /// An illegal event changes nothing.
@@ -454,9 +555,15 @@ impl World {
         self.shadow = replayed.clone();
         self.run = replayed;
         let lost = std::mem::take(&mut self.pending);
-        for event in lost.into_values() {
-            if self.rng.below(2) == 0 {
-                self.stale.push(event);
+        self.guests.clear();
+        for ((at, serial), due) in lost {
+            match due {
+                Due::Event(event) if self.rng.below(2) == 0 => self.stale.push(event),
+                Due::Event(_) | Due::Turn(_) => {}
+                // People do not die with a host.
+                Due::Visit(_) => {
+                    self.pending.insert((at, serial), due);
+                }
             }
         }
         self.now = self
@@ -466,6 +573,7 @@ impl World {
             return Ok(());
         }
         self.take(&Event::HostStarted)?;
+        self.notice_asks();
         Ok(())
     }
 
@@ -474,4 +582,15 @@ impl World {
             self.act(command);
         }
     }
+}
+
+/// Some of what a plan wants people to decide names a rule.
+fn ruled(rng: &mut Rng, plan: &Arc<Plan>) -> Arc<Plan> {
+    let mut plan = Plan::clone(plan);
+    for task in &mut plan.tasks {
+        let asks = task.approval_before || task.approval_after;
+        task.approval_rule = (asks && rng.below(2) == 0).then(|| decide::NAMED.to_owned());
+    }
+    plan.review_rule = (plan.review && rng.below(3) == 0).then(|| decide::NAMED.to_owned());
+    Arc::new(plan)
 }

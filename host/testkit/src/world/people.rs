@@ -1,9 +1,13 @@
 //! What comes from outside: people with their whims, people who are asked, and events that make no sense.
 
-use super::World;
+use super::{World, act::digest};
 use crate::{Violation, invariant::broken};
 use sandgate_engine::{Evaluated, Event, RunState, Timer, Wait};
-use sandgate_model::{AttemptNo, CallEnd, Caller, GateIx, Millis, TaskIx};
+use sandgate_model::{
+    About, Ask, AskNo, AttemptNo, CallEnd, Caller, Decision, Digest, GateIx, Millis, NeedKind, Plan,
+    TaskIx,
+};
+use std::sync::Arc;
 
 const NAME: &str = "ends-or-waits";
 
@@ -16,7 +20,22 @@ impl World {
                 by: None,
             };
         }
-        match self.rng.below(8) {
+        match self.rng.below(14) {
+            8 | 9 => Event::TaskPaused {
+                task: self.some_task(),
+                by: self.anybody(),
+            },
+            10 => Event::TaskResumed {
+                task: self.some_task(),
+                by: self.anybody(),
+            },
+            11 => Event::TaskCancelRequested {
+                task: self.some_task(),
+                by: self.anybody(),
+                reason: "not needed".to_owned(),
+            },
+            12 => self.revocation(),
+            13 => self.edit(),
             0..3 => Event::Paused { by: None },
             3..6 => Event::Resumed { by: None },
             6 => self.retry(),
@@ -33,6 +52,31 @@ impl World {
         }
     }
 
+    /// Somebody edits the plan that waits for review; sometimes another one than there is, or against the rules.
+    fn edit(&mut self) -> Event {
+        let was = self.run.digest().unwrap_or_else(|| Digest::of(b"none"));
+        let mut plan = Plan::clone(&self.plan);
+        plan.revision += 1 + self.rng.below32(2) * self.rng.below32(2);
+        plan.concurrency = 1 + self.rng.below32(5);
+        if self.rng.below(8) == 0 {
+            plan.review = !plan.review;
+        }
+        if self.rng.below(3) == 0 && plan.tasks.len() < 60 {
+            let more = crate::TaskBuilder::new(&format!("more-{}", plan.revision));
+            plan.tasks.push(more.build());
+        }
+        Event::PlanModified {
+            was: match self.rng.below(6) {
+                0 => Digest::of(b"older"),
+                _ => was,
+            },
+            digest: digest(&plan),
+            plan: Arc::new(plan),
+            by: self.anybody(),
+            reason: String::new(),
+        }
+    }
+
     fn retry(&mut self) -> Event {
         let tasks = (0..self.rng.below(3)).map(|_| self.some_task()).collect();
         Event::RetryRequested { tasks, by: None }
@@ -45,6 +89,17 @@ impl World {
 
     /// Nothing is under way: somebody is needed. Says whether somebody came.
     pub(super) fn ask_people(&mut self) -> Result<bool, Violation> {
+        // What waits for people waits for people, whatever else it waits for.
+        if self.rng.below(4) != 0 {
+            match self.help()? {
+                Some(true) => return Ok(true),
+                Some(false) if self.lie.is_none() => {
+                    let refused = broken(NAME, "somebody may decide, and is refused");
+                    return self.observer.report(refused).map(|()| false);
+                }
+                _ => {}
+            }
+        }
         let event = match self.asked() {
             Ok(Some(event)) => event,
             Ok(None) => return Ok(false),
@@ -80,22 +135,20 @@ impl World {
             Some(Wait::Retry { .. } | Wait::Signal { until: Some(_), .. }) => {
                 return none("it waits for a timer that is not armed");
             }
-            // Nobody can help yet: approvals and signals are not events so far.
-            Some(
-                Wait::PlanApproval
-                | Wait::Approval { .. }
-                | Wait::Signal { .. }
-                | Wait::Budget { .. }
-                | Wait::GateBudget { .. },
-            ) => {
-                if self.rng.below(2) == 0 {
-                    return Ok(None);
-                }
-                Event::CancelRequested {
-                    reason: "nobody came".to_owned(),
-                    by: None,
+            Some(Wait::ResumeTask { task }) => Event::TaskResumed {
+                task: self.run.find(&task).unwrap_or(TaskIx(0)),
+                by: self.anybody(),
+            },
+            Some(Wait::Signal { until: None, .. }) if self.rng.below(4) != 0 => {
+                match self.fitting() {
+                    Some(event) => event,
+                    None => return none("it waits for a signal and has not said for which"),
                 }
             }
+            Some(_) => Event::CancelRequested {
+                reason: "nobody came".to_owned(),
+                by: None,
+            },
         }))
     }
 
@@ -119,7 +172,51 @@ impl World {
             _ => Caller::Gate { gate, attempt },
         };
         let call = self.rng.below32(4);
-        match self.rng.below(16) {
+        let no = AskNo(self.rng.below32(6));
+        let digest = match self.run.ask(no) {
+            Some(view) => view.ask.digest,
+            None => Digest::of(b"nothing"),
+        };
+        let ask = Ask {
+            about: match self.rng.below(4) {
+                0 => About::Task { task },
+                1 => About::Result { task },
+                2 => About::Plan { revision: 1 },
+                _ => About::Call {
+                    by,
+                    kind: NeedKind::Exec,
+                },
+            },
+            what: "late".to_owned(),
+            digest,
+        };
+        match self.rng.below(25) {
+            16 => Event::Asked { ask },
+            17 => Event::Suspended {
+                by,
+                ask,
+                tape: Digest::of(b"no tape"),
+                took,
+            },
+            18 => Event::AttemptResumed { task, attempt },
+            19 => Event::GateResumed { gate, attempt },
+            20 => Event::Decided {
+                ask: no,
+                digest,
+                decision: Decision::YES,
+                by: self.anybody(),
+                reason: String::new(),
+            },
+            21 => Event::Answered {
+                ask: no,
+                answer: "this".to_owned(),
+                by: self.anybody(),
+            },
+            22 => self.delivery(task, true),
+            23 => self.wait_started(task),
+            24 => Event::TimerFired {
+                timer: Timer::Ask(no),
+            },
             13 => Event::CallStarted {
                 by,
                 call,
