@@ -234,7 +234,9 @@ pub(crate) async fn prepare(
             caps: Caps {
                 network: low(project.network, own.network),
                 tokens: low(project.tokens, own.tokens),
-                effects: low(project.effects, own.effects),
+                // What is on the tape counts, too.
+                effects: low(project.effects, own.effects)
+                    .saturating_sub(caller.restore.map_or(0, |r| r.calls.into())),
             },
         },
     );

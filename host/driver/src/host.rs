@@ -585,7 +585,8 @@ fn kept(reader: &Reader, state_dir: &std::path::Path) -> Result<BTreeSet<Attempt
             attempt: g.attempt,
         });
         for by in tasks.chain(gates).chain([Caller::Planner]) {
-            if run.restore_of(by).is_some() {
+            // With nothing on its tape it begins anew, and with new directories.
+            if run.restore_of(by).is_some_and(|r| !r.tape.is_empty()) {
                 keys.insert(crate::call::room_key(row.run, by));
             }
         }

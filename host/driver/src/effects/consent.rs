@@ -130,7 +130,13 @@ impl CallDesk {
                 return Err(None);
             }
         };
-        match self.answered(Digest::of(&bytes)).await {
+        let digest = Digest::of(&bytes);
+        let again = !crate::local::lock(&self.told).insert(digest);
+        let answer = match again {
+            true => Some(None),
+            false => self.answered(digest).await,
+        };
+        match answer {
             None => {
                 self.part(Parting::Host("the host is stopping".to_owned()));
                 Err(None)

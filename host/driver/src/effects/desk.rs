@@ -11,6 +11,7 @@ use sandgate_engine::{Consented, Event};
 use sandgate_model::{Ask, CallEnd, CallRequest, Caller, Digest, Millis, NeedKind, RunId};
 use sandgate_sandbox::{Completion, PortFuture};
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -34,6 +35,8 @@ pub(crate) struct CallDesk {
     refused: AtomicU32,
     /// Calls it may still make.
     left: AtomicU64,
+    /// Questions that were answered since the work was started or taken up: the same question again is another one.
+    pub(super) told: Mutex<BTreeSet<Digest>>,
     /// Why its work ends, when a call of it could not go on.
     pub(super) parting: Mutex<Option<Parting>>,
 }
@@ -78,6 +81,7 @@ impl CallDesk {
             facts,
             refused: AtomicU32::new(0),
             left: AtomicU64::new(most),
+            told: Mutex::default(),
             parting: Mutex::default(),
         })
     }
