@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// File name of each component and the variable under which the library finds it.
-const GUESTS: [(&str, &str); 21] = [
+const GUESTS: [(&str, &str); 22] = [
     ("noop_agent", "NOOP_AGENT"),
     ("file_agent", "FILE_AGENT"),
     ("hostile_agent", "HOSTILE_AGENT"),
@@ -13,6 +13,7 @@ const GUESTS: [(&str, &str); 21] = [
     ("hostile_describer", "HOSTILE_DESCRIBER"),
     ("path_agent", "PATH_AGENT"),
     ("power_agent", "POWER_AGENT"),
+    ("tape_agent", "TAPE_AGENT"),
     ("net_agent", "NET_AGENT"),
     ("command_agent", "COMMAND_AGENT"),
     ("model_agent", "MODEL_AGENT"),

@@ -85,7 +85,11 @@ impl Cell {
     /// ends.
     pub(crate) fn report<T>(&mut self, outcome: Outcome<T>, since: Instant) -> Report<T> {
         let state = self.store.data_mut();
-        state.words.finish();
+        if matches!(outcome, Outcome::Suspended) {
+            state.words.forget();
+        } else {
+            state.words.finish();
+        }
         let stats = state.stats(since);
         state.disarm();
         Report { outcome, stats }

@@ -14,6 +14,7 @@ use crate::iface::artifacts::Desk;
 use crate::link::Set;
 use crate::sandbox::Sandbox;
 use crate::state::Misfit;
+use crate::tape::{Args, begin};
 use crate::{
     Call, CancelToken, Component, Limits, NoSink, Outcome, Powers, Report, Stats, Subject, Turn,
 };
@@ -167,8 +168,11 @@ impl Sandbox {
             return unstarted(no_role(Role::Planner), since);
         };
         let report = packet.report.as_ref().unwrap_or(&Value::Null).to_string();
+        // A packet holds nothing that JSON has no word for.
+        let given = serde_json::to_string(packet).unwrap_or_default();
         let (packet, config) = (wit_packet(packet), config.to_string());
         let ended: Ended<_> = bounded(deadline, &call.turn.cancel, async {
+            begin(call, Role::Planner, || Args::of(&(&config, again, &given)))?;
             let instance = cell.prepared.pre.instantiate_async(&mut cell.store).await?;
             let guest = indices
                 .load(&mut cell.store, &instance)
@@ -202,6 +206,7 @@ impl Sandbox {
         cell.store.data_mut().desk = Desk::read_only(Arc::clone(&subject.artifacts));
         let (subject, config) = (wit_subject(subject), config.to_string());
         let ended: Ended<_> = bounded(deadline, &call.turn.cancel, async {
+            begin(call, Role::Gate, || given(&config, &subject))?;
             let instance = cell.prepared.pre.instantiate_async(&mut cell.store).await?;
             let guest = indices
                 .load(&mut cell.store, &instance)
@@ -212,6 +217,16 @@ impl Sandbox {
         let outcome = cell.judge(ended, call.turn.limits.deadline);
         cell.report(accept(outcome, answer::checks), since)
     }
+}
+
+/// What a gate is given, for its tape.
+fn given(config: &str, subject: &WitSubject) -> Args {
+    let tasks: Vec<_> = subject
+        .tasks
+        .iter()
+        .map(|task| (&task.id, &task.output, &task.artifacts))
+        .collect();
+    Args::of(&(config, &subject.goal, &subject.inputs, tasks))
 }
 
 fn wit_packet(packet: &Packet) -> WitPacket {

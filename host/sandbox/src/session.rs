@@ -10,6 +10,7 @@ use crate::link::Set;
 use crate::roles::{accept, no_role, unstarted};
 use crate::sandbox::{Inner, Sandbox};
 use crate::state::Misfit;
+use crate::tape::{Args, begin};
 use crate::{AgentAnswer, Call, Outcome, Report, TaskRequest, Turn};
 use sandgate_model::{ArtifactName, Role};
 use serde_json::Value;
@@ -51,6 +52,7 @@ impl Sandbox {
         cell.lay_out(&task, &call.turn);
         let task = wit_task(task);
         let ended: Ended<_> = bounded(deadline, &call.turn.cancel, async {
+            begin(call, Role::Agent, || given(&config, &task))?;
             let (guest, opened) = cell.open(&indices, &config).await?;
             let session = match opened {
                 Ok(session) => session,
@@ -69,8 +71,12 @@ impl Sandbox {
     }
 
     /// Opens a session that stays. It holds a place of the sandbox until it is dropped.
+    /// With a tape it is refused: what one task left in its memory is not on the tape of the next.
     pub async fn open(&self, call: &Call, config: &Value) -> Report<LiveSession> {
         let since = Instant::now();
+        if call.turn.tape.is_some() {
+            return unstarted(no_tape(), since);
+        }
         let set = Set::of(Role::Agent, call);
         let (mut cell, deadline) = match self.0.cell(call, set).await {
             Ok(cell) => cell,
@@ -114,6 +120,9 @@ impl LiveSession {
     /// Ports are gone from it when this returns, with what they were still doing.
     pub async fn run(&mut self, turn: &Turn, task: TaskRequest) -> Report<AgentAnswer> {
         let since = Instant::now();
+        if turn.tape.is_some() {
+            return unstarted(no_tape(), since);
+        }
         if !self.linked.has_powers_of(turn) {
             let message =
                 "the session was opened with other capabilities; open another one".to_owned();
@@ -185,6 +194,20 @@ impl Cell {
             &turn.limits,
         );
     }
+}
+
+/// What is said to a caller that wants a session that stays to be replayed.
+fn no_tape<T>() -> Outcome<T> {
+    Outcome::Host {
+        message: "a session that stays cannot be recorded; run tasks that may wait for a person in a fresh one"
+            .to_owned(),
+    }
+}
+
+/// What an agent is given, for its tape.
+fn given(config: &str, task: &working::Task) -> Args {
+    let name = (&task.id, task.attempt, &task.idempotency_key);
+    Args::of(&(config, name, &task.input, &task.produces))
 }
 
 fn wit_task(task: TaskRequest) -> working::Task {

@@ -14,6 +14,7 @@ use crate::{Limits, Powers, Preopen, Stats, Turn};
 use std::sync::Arc;
 use std::time::Instant;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtxView;
 
@@ -79,8 +80,8 @@ pub(crate) struct State {
     /// What was answered so far; none in a session that stays.
     pub(crate) tape: Option<Tape>,
     pub(crate) files: Arc<Files>,
-    http: Http,
-    halt: Halt,
+    pub(crate) http: Http,
+    pub(crate) halt: Halt,
     host_calls: u64,
     host_calls_max: u64,
     deadline: Instant,
@@ -96,7 +97,7 @@ impl State {
         deadline: Instant,
     ) -> Self {
         let limits = &turn.limits;
-        let words = Words::new(Arc::clone(&turn.sink), limits);
+        let words = Words::new(Arc::clone(&turn.sink), limits, turn.tape.clone());
         let halt = Halt::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
@@ -112,7 +113,12 @@ impl State {
             used: Used::default(),
             tape: turn.tape.clone(),
             files,
-            http: Http::new(turn.powers.http.clone(), limits, halt.clone()),
+            http: Http::new(
+                turn.powers.http.clone(),
+                limits,
+                halt.clone(),
+                turn.tape.is_some(),
+            ),
             halt,
             host_calls: 0,
             host_calls_max: limits.host_calls,
@@ -176,11 +182,6 @@ impl State {
         self.may_go_on()
     }
 
-    /// Has the requests that were handed over answered, before anything else is done outside.
-    pub(crate) async fn settle_http(&mut self) -> Result<(), Stop> {
-        Ok(())
-    }
-
     /// What the call has cost so far.
     pub(crate) fn stats(&self, since: Instant) -> Stats {
         let (log_bytes, dropped_lines) = self.words.counts();
@@ -213,9 +214,9 @@ impl State {
     }
 }
 
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.count();
+impl State {
+    /// WASI, without counting a call.
+    pub(crate) fn wasi_view(&mut self) -> WasiCtxView<'_> {
         let words = &self.words;
         WasiCtxView {
             ctx: self
@@ -223,6 +224,21 @@ impl WasiView for State {
                 .get_or_insert_with(|| finish(WasiCtxBuilder::new(), words)),
             table: &mut self.table,
         }
+    }
+
+    /// Clocks, without counting a call.
+    pub(crate) fn clocks_view(&mut self) -> WasiClocksCtxView<'_> {
+        let WasiCtxView { ctx, table } = self.wasi_view();
+        WasiClocksCtxView {
+            ctx: ctx.clocks(),
+            table,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.count().wasi_view()
     }
 }
 

@@ -49,8 +49,9 @@ impl Pollable for Stdio {
 #[wasmtime_wasi::async_trait]
 impl OutputStream for Stdio {
     fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        self.words.write(self.output, &bytes);
-        Ok(())
+        self.words
+            .write(self.output, &bytes)
+            .map_err(|stop| StreamError::Trap(stop.into()))
     }
 
     fn flush(&mut self) -> Result<(), StreamError> {
@@ -72,8 +73,8 @@ impl AsyncWrite for Stdio {
         _cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.words.write(self.output, bytes);
-        Poll::Ready(Ok(bytes.len()))
+        let written = self.words.write(self.output, bytes);
+        Poll::Ready(written.map(|()| bytes.len()).map_err(std::io::Error::other))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {

@@ -2,6 +2,8 @@
 //! the two output streams. Never shows anything.
 
 use crate::outcome::cut;
+use crate::state::Stop;
+use crate::tape::{Args, Tag, Tape};
 use crate::{Limits, LogLevel, LogLine, LogSource, Progress, Sink};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +31,9 @@ struct State {
     out: Partial,
     err: Partial,
     last_words: String,
+    tape: Option<Tape>,
+    /// Whether the first time has said it already: it is counted and not passed on.
+    muted: bool,
 }
 
 /// A line that has no line break yet.
@@ -46,13 +51,13 @@ pub(crate) enum Output {
 }
 
 impl Words {
-    pub(crate) fn new(sink: Arc<dyn Sink>, limits: &Limits) -> Self {
-        Self(Arc::new(Mutex::new(State::new(sink, limits))))
+    pub(crate) fn new(sink: Arc<dyn Sink>, limits: &Limits, tape: Option<Tape>) -> Self {
+        Self(Arc::new(Mutex::new(State::new(sink, limits, tape))))
     }
 
     /// Starts counting anew for the next use of a live session.
     pub(crate) fn reset(&self, sink: Arc<dyn Sink>, limits: &Limits) {
-        *self.lock() = State::new(sink, limits);
+        *self.lock() = State::new(sink, limits, None);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -61,8 +66,9 @@ impl Words {
     }
 
     /// One record of the log interface.
-    pub(crate) fn log(&self, level: LogLevel, message: String) {
+    pub(crate) fn log(&self, level: LogLevel, message: String) -> Result<(), Stop> {
         let mut state = self.lock();
+        state.note(Tag::Log, || Args::of(&(level as u8, &message)))?;
         let long = message.len() > state.line_max;
         let message = if long {
             let end = message.floor_char_boundary(state.line_max);
@@ -71,35 +77,57 @@ impl Words {
             message
         };
         state.line(LogSource::Log, level, message, long);
+        Ok(())
     }
 
     /// Bytes that the guest wrote to a stream. Empty writes do nothing.
-    pub(crate) fn write(&self, output: Output, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.lock().write(output, bytes);
+    pub(crate) fn write(&self, output: Output, bytes: &[u8]) -> Result<(), Stop> {
+        if bytes.is_empty() {
+            return Ok(());
         }
+        let mut state = self.lock();
+        let tag = match output {
+            Output::Stdout => Tag::Stdout,
+            Output::Stderr => Tag::Stderr,
+        };
+        state.note(tag, || Args::of(&bytes))?;
+        state.write(output, bytes);
+        Ok(())
     }
 
     /// Progress.
-    pub(crate) fn progress(&self, message: String, permille: Option<u16>) {
+    pub(crate) fn progress(&self, message: String, permille: Option<u16>) -> Result<(), Stop> {
         let mut state = self.lock();
+        state.note(Tag::Progress, || Args::of(&(&message, permille)))?;
         if state.progress_left == 0 {
             state.dropped += 1;
-            return;
+            return Ok(());
         }
         state.progress_left -= 1;
+        if state.muted {
+            return Ok(());
+        }
         state.sink.progress(Progress {
             message: cut(message, PROGRESS_MAX),
             permille: permille.map(|p| p.min(1_000)),
         });
+        Ok(())
     }
 
     /// Passes on what has no line break yet. Called when a call ends.
     pub(crate) fn finish(&self) {
         let mut state = self.lock();
+        state.muted = state.tape.as_ref().is_some_and(Tape::replaying);
         for output in [Output::Stdout, Output::Stderr] {
             state.end_line(output, false);
         }
+    }
+
+    /// Forgets what has no line break yet: the guest will say it again.
+    pub(crate) fn forget(&self) {
+        let mut state = self.lock();
+        state.out = Partial::default();
+        state.err = Partial::default();
     }
 
     /// Bytes passed on, and lines dropped.
@@ -115,7 +143,7 @@ impl Words {
 }
 
 impl State {
-    fn new(sink: Arc<dyn Sink>, limits: &Limits) -> Self {
+    fn new(sink: Arc<dyn Sink>, limits: &Limits, tape: Option<Tape>) -> Self {
         Self {
             sink,
             line_max: limits.log_line,
@@ -127,7 +155,17 @@ impl State {
             out: Partial::default(),
             err: Partial::default(),
             last_words: String::new(),
+            tape,
+            muted: false,
         }
+    }
+
+    /// Notes that something is said, and finds out whether it was said before.
+    fn note(&mut self, tag: Tag, args: impl FnOnce() -> Args) -> Result<(), Stop> {
+        if let Some(tape) = &self.tape {
+            self.muted = tape.done_before(tag, &args())?;
+        }
+        Ok(())
     }
 
     fn partial(&mut self, output: Output) -> &mut Partial {
@@ -192,6 +230,9 @@ impl State {
         self.lines_left -= 1;
         self.bytes_left -= cost;
         self.bytes += message.len();
+        if self.muted {
+            return;
+        }
         self.sink.line(LogLine {
             source,
             level,
@@ -217,7 +258,7 @@ mod tests {
 
     fn words(limits: &Limits) -> (Arc<Kept>, Words) {
         let kept = Arc::new(Kept::default());
-        (Arc::clone(&kept), Words::new(kept, limits))
+        (Arc::clone(&kept), Words::new(kept, limits, None))
     }
 
     fn texts(kept: &Kept) -> Vec<String> {
@@ -231,8 +272,8 @@ mod tests {
         for size in 1..=text.len() {
             let (kept, words) = words(&Limits::agent());
             for chunk in text.chunks(size) {
-                words.write(Output::Stdout, chunk);
-                words.write(Output::Stdout, b"");
+                words.write(Output::Stdout, chunk).unwrap();
+                words.write(Output::Stdout, b"").unwrap();
             }
             words.finish();
             words.finish();
@@ -247,9 +288,9 @@ mod tests {
             ..Limits::agent()
         };
         let (kept, words) = words(&limits);
-        words.write(Output::Stderr, b"abcdefgh");
-        words.write(Output::Stderr, b"ij\nkl\n");
-        words.log(LogLevel::Info, "äääää".into());
+        words.write(Output::Stderr, b"abcdefgh").unwrap();
+        words.write(Output::Stderr, b"ij\nkl\n").unwrap();
+        words.log(LogLevel::Info, "äääää".into()).unwrap();
         assert_eq!(texts(&kept), ["abcd", "kl", "ää"]);
         let cut: Vec<_> = kept.0.lock().unwrap().iter().map(|l| l.cut).collect();
         assert_eq!(cut, [true, false, true]);
@@ -263,7 +304,7 @@ mod tests {
         };
         let (kept, words) = words(&limits);
         for _ in 0..10 {
-            words.log(LogLevel::Info, "0123456789".into());
+            words.log(LogLevel::Info, "0123456789".into()).unwrap();
         }
         assert_eq!(kept.0.lock().unwrap().len(), 3, "26 bytes each");
         assert_eq!(words.counts(), (30, 7));

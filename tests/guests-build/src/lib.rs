@@ -54,6 +54,12 @@ pub fn power_agent() -> &'static [u8] {
     include_bytes!(env!("POWER_AGENT"))
 }
 
+/// An agent that uses everything whose answers a host records, in an order that a seed decides.
+#[must_use]
+pub fn tape_agent() -> &'static [u8] {
+    include_bytes!(env!("TAPE_AGENT"))
+}
+
 /// An agent that attacks the way out to the network. Its acts, and those of the guests that follow, are in
 /// `tests/guests/README.md`.
 #[must_use]

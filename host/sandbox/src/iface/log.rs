@@ -19,15 +19,13 @@ impl log::Host for State {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        self.words.log(level, message);
-        Ok(())
+        Ok(self.words.log(level, message)?)
     }
 }
 
 impl progress::Host for State {
     fn report(&mut self, message: String, permille: Option<u16>) -> wasmtime::Result<()> {
         self.may_go_on()?;
-        self.words.progress(message, permille);
-        Ok(())
+        Ok(self.words.progress(message, permille)?)
     }
 }

@@ -8,5 +8,7 @@ pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod poll;
 pub(crate) mod question;
+pub(crate) mod random;
 pub(crate) mod wasi;

@@ -6,10 +6,8 @@ use crate::state::State;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
-use wasmtime_wasi::p2::bindings::{cli, clocks, random};
-use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi_io::bindings::wasi::io::{error, poll, streams};
+use wasmtime_wasi::p2::bindings::cli;
+use wasmtime_wasi_io::bindings::wasi::io::{error, streams};
 
 struct Table;
 
@@ -19,13 +17,10 @@ impl HasData for Table {
 
 pub(crate) fn link(l: &mut Linker<State>) -> wasmtime::Result<()> {
     error::add_to_linker::<State, Table>(l, |state| state.ctx().table)?;
-    poll::add_to_linker::<State, Table>(l, |state| state.ctx().table)?;
+    super::poll::link(l)?;
     streams::add_to_linker::<State, Table>(l, |state| state.ctx().table)?;
-    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
-    random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
-    random::insecure::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
-    random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    super::clock::link(l)?;
+    super::random::link(l)?;
     cli::environment::add_to_linker::<State, WasiCli>(l, State::cli)?;
     cli::exit::add_to_linker::<State, WasiCli>(l, State::cli)?;
     cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli)?;

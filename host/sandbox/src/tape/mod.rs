@@ -15,14 +15,14 @@ mod word;
 use crate::state::Stop;
 use bytes::Bytes;
 use format::Entry;
-pub(crate) use format::Tag;
 pub use format::TapeError;
-pub(crate) use start::Start;
+pub(crate) use format::{Tag, nanos};
+pub(crate) use start::begin;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-pub(crate) use word::{Args, Put, Reader, Word};
+pub(crate) use word::{Args, Blob, Put, Reader, Word};
 
 /// Most bytes of one tape, all segments together. A call that answers a person reads some megabytes of files and of the
 /// network; one that fills this would take seconds to be made again.

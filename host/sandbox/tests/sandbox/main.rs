@@ -21,6 +21,7 @@ mod quotas;
 mod roles;
 mod sessions;
 mod support;
+mod tape;
 mod time;
 mod tree;
 mod wats;

@@ -32,7 +32,8 @@ guests!(
     hostile_gate,
     hostile_describer,
     path_agent,
-    power_agent
+    power_agent,
+    tape_agent
 );
 
 /// Keeps what it is told.

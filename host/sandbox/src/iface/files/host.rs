@@ -1,15 +1,15 @@
 //! The functions of `wasi:filesystem/types`, each written out: a function that WASI adds is a compile error here and
 //! not a hole. Reading is passed on; changing goes to [`Files`].
 
+use super::Files;
 use super::listing::Listing;
 use super::open::Wanted;
 use super::quota::Token;
 use super::stream::{Reading, Writing, cost};
-use super::{Files, Fs};
 use crate::state::State;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::sync::Arc;
-use wasmtime::component::{HasData, Resource};
+use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::WasiFilesystemView as _;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
@@ -22,11 +22,11 @@ use wasmtime_wasi::runtime::spawn_blocking;
 
 /// wasmtime-wasi's view with our rules beside it.
 pub(super) struct Guarded<'a> {
-    inner: WasiFilesystemCtxView<'a>,
-    files: Arc<Files>,
+    pub(super) inner: WasiFilesystemCtxView<'a>,
+    pub(super) files: Arc<Files>,
 }
 
-pub(super) fn guarded(state: &mut State) -> <Fs as HasData>::Data<'_> {
+pub(super) fn guarded(state: &mut State) -> Guarded<'_> {
     let files = Arc::clone(&state.files);
     Guarded {
         inner: state.filesystem(),
@@ -50,13 +50,31 @@ impl Guarded<'_> {
     }
 
     /// Does something with a directory where it may block. A guest that is ended does not wait for it.
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &mut self,
         fd: &Resource<Descriptor>,
         act: impl FnOnce(&Files, &Dir) -> Result<T, ErrorCode> + Send + 'static,
     ) -> FsResult<T> {
         let (files, dir) = (Arc::clone(&self.files), self.dir(fd)?);
         Ok(spawn_blocking(move || act(&files, &dir)).await?)
+    }
+
+    /// What a descriptor is open on.
+    pub(super) fn handle(&self, fd: &Resource<Descriptor>) -> wasmtime::Result<Arc<std::fs::File>> {
+        Ok(match self.inner.table.get(fd)? {
+            Descriptor::File(file) => Arc::clone(&file.file),
+            Descriptor::Dir(dir) => Arc::clone(&dir.dir),
+        })
+    }
+
+    /// Whether a descriptor can be listed.
+    pub(super) async fn may_list(&mut self, fd: &Resource<Descriptor>) -> FsResult<()> {
+        let dir = self.dir(fd)?;
+        self.files.quota.may_open()?;
+        let opened = spawn_blocking(move || rustix::fs::Dir::read_from(&*dir.dir)).await;
+        opened
+            .map(drop)
+            .map_err(|error| super::look::code(error).into())
     }
 
     /// A listing of our own; linked instead of `read-directory`.
@@ -101,9 +119,14 @@ impl Guarded<'_> {
     /// A token for one more stream. Streams count as open beside their files: each holds a buffer.
     fn stream_token(&self) -> FsResult<Token> {
         self.files.quota.may_open()?;
+        Ok(self.open_token())
+    }
+
+    /// A token that is counted, whether or not there is room for it.
+    pub(super) fn open_token(&self) -> Token {
         let token: Token = Arc::new(());
         self.files.quota.opened(&token);
-        Ok(token)
+        token
     }
 }
 

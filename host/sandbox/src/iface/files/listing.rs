@@ -2,8 +2,10 @@
 
 use super::look::code;
 use super::quota::Token;
+use crate::state::Stop;
+use crate::tape::{Args, Tag, Tape};
 use rustix::fs::{AtFlags, Dir, DirEntry, FileType, statat};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 use wasmtime_wasi::runtime::spawn_blocking;
@@ -16,7 +18,18 @@ pub(super) struct Listing {
     /// `None` when all of it was read, or while a piece is.
     rest: Option<Dir>,
     read: VecDeque<Result<DirectoryEntry, ErrorCode>>,
+    played: Option<Played>,
     _open: Token,
+}
+
+/// Of a listing in a call with a tape.
+struct Played {
+    tape: Tape,
+    /// `None` when it could not be opened again.
+    dir: Option<Arc<std::fs::File>>,
+    /// What was given already: a listing that is read on after a suspension begins anew, and leaves these out.
+    given: HashSet<String>,
+    over: bool,
 }
 
 impl Listing {
@@ -28,12 +41,39 @@ impl Listing {
         Ok(Self {
             rest: Some(dir),
             read: VecDeque::new(),
+            played: None,
             _open: open,
         })
     }
 
+    /// A listing in a call with a tape; the directory is opened when something new is read.
+    pub(super) fn taped(dir: Option<Arc<std::fs::File>>, open: Token, tape: Tape) -> Self {
+        Self {
+            rest: None,
+            read: VecDeque::new(),
+            played: Some(Played {
+                tape,
+                dir,
+                given: HashSet::new(),
+                over: false,
+            }),
+            _open: open,
+        }
+    }
+
     /// The next entry; `None` at the end. `.` and `..` are left out.
-    pub(super) async fn next(&mut self) -> Result<Option<DirectoryEntry>, ErrorCode> {
+    pub(super) async fn next(&mut self) -> Result<Result<Option<DirectoryEntry>, ErrorCode>, Stop> {
+        if self.read.is_empty()
+            && let Some(played) = &mut self.played
+            && !played.over
+        {
+            let (read, over) = played.more(&mut self.rest).await?;
+            for entry in read.iter().flatten() {
+                played.given.insert(entry.name.clone());
+            }
+            self.read = read.into();
+            played.over = over;
+        }
         if self.read.is_empty()
             && let Some(dir) = self.rest.take()
         {
@@ -41,9 +81,54 @@ impl Listing {
             self.read = read;
             self.rest = rest;
         }
-        self.read.pop_front().transpose()
+        Ok(self.read.pop_front().transpose())
     }
 }
+
+impl Played {
+    /// The next entries, and whether these are the last.
+    async fn more(&mut self, rest: &mut Option<Dir>) -> Result<(Entries, bool), Stop> {
+        if let Some(piece) = self.tape.replay(Tag::Entries, &Args::NONE)? {
+            return Ok(piece);
+        }
+        let piece = self.look(rest).await;
+        self.tape.record(Tag::Entries, &Args::NONE, &piece)?;
+        Ok(piece)
+    }
+
+    async fn look(&self, rest: &mut Option<Dir>) -> (Entries, bool) {
+        let mut dir = match (rest.take(), &self.dir) {
+            (Some(dir), _) => dir,
+            (None, None) => return (vec![Err(ErrorCode::BadDescriptor)], true),
+            (None, Some(dir)) => {
+                let dir = Arc::clone(dir);
+                match spawn_blocking(move || Dir::read_from(&*dir)).await {
+                    Ok(dir) => dir,
+                    Err(error) => return (vec![Err(code(error))], true),
+                }
+            }
+        };
+        loop {
+            let (read, left) = spawn_blocking(move || piece(dir)).await;
+            let is_new = |entry: &DirectoryEntry| !self.given.contains(&entry.name);
+            let new: Entries = read
+                .into_iter()
+                .filter(|entry| entry.as_ref().map_or(true, is_new))
+                .collect();
+            match left {
+                None => return (new, true),
+                Some(left) if new.is_empty() => dir = left,
+                left => {
+                    *rest = left;
+                    return (new, false);
+                }
+            }
+        }
+    }
+}
+
+/// Entries as they are recorded.
+type Entries = Vec<Result<DirectoryEntry, ErrorCode>>;
 
 type Piece = (VecDeque<Result<DirectoryEntry, ErrorCode>>, Option<Dir>);
 

@@ -9,26 +9,30 @@
 //! - hard links are not made: a second name would go round every rule about names;
 //! - in protected directories, [`PROTECTED`] names stay as they are.
 
+mod again;
 mod host;
 mod listing;
 mod look;
 mod names;
 mod open;
 mod place;
+mod played;
 mod protect;
 mod quota;
 mod stream;
+mod taped;
 
 pub use protect::PROTECTED;
 pub(crate) use quota::Quota;
 
 use crate::Preopen;
 use crate::state::State;
-use host::{Guarded, guarded};
+use again::Lost;
 use listing::Listing;
 use place::Roots;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
+use taped::{Taped, taped};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, Resource, ResourceType};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemView as _};
@@ -44,6 +48,7 @@ const TYPES: &str = "wasi:filesystem/types@0.2.12";
 pub(crate) struct Files {
     roots: Roots,
     quota: Arc<Quota>,
+    lost: Lost,
 }
 
 impl Files {
@@ -51,6 +56,7 @@ impl Files {
         Arc::new(Self {
             roots: Roots::new(files),
             quota: Arc::default(),
+            lost: Lost::default(),
         })
     }
 
@@ -63,12 +69,12 @@ impl Files {
 struct Fs;
 
 impl HasData for Fs {
-    type Data<'a> = Guarded<'a>;
+    type Data<'a> = Taped<'a>;
 }
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
-    types::add_to_linker::<State, Fs>(linker, guarded)?;
+    types::add_to_linker::<State, Fs>(linker, taped)?;
     linker.allow_shadowing(true);
     link_listings(linker)?;
     linker.allow_shadowing(false);
@@ -90,7 +96,7 @@ fn link_listings(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types.func_wrap_async(
         "[method]descriptor.read-directory",
         |mut store: StoreContextMut<'_, State>, (dir,): (Resource<Descriptor>,)| {
-            Box::new(async move { Ok((guarded(store.data_mut()).list(dir).await?,)) })
+            Box::new(async move { Ok((taped(store.data_mut()).list(dir).await?,)) })
         },
     )?;
     types.func_wrap_async(
@@ -98,7 +104,7 @@ fn link_listings(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         |mut store: StoreContextMut<'_, State>, (listing,): (Resource<Listing>,)| {
             Box::new(async move {
                 let table = store.data_mut().ctx().table;
-                Ok((table.get_mut(&listing)?.next().await,))
+                Ok((table.get_mut(&listing)?.next().await?,))
             })
         },
     )

@@ -69,6 +69,16 @@ impl Wanted {
         })
     }
 
+    /// The same once more, where it was made already.
+    pub(super) fn again(self) -> Self {
+        Self {
+            create: false,
+            exclusive: false,
+            truncate: false,
+            ..self
+        }
+    }
+
     fn writes(&self) -> bool {
         self.mode.contains(OpenMode::WRITE)
     }

@@ -113,6 +113,17 @@ impl Quota {
         self.open_peak.fetch_max(open.len(), Ordering::Relaxed);
     }
 
+    /// Bytes written and things made.
+    pub(super) fn spent(&self) -> (u64, u64) {
+        (self.bytes.used(), self.made.used())
+    }
+
+    /// Counts on from there: what a replayed call did the first time is not done again, and counts all the same.
+    pub(super) fn restore(&self, (bytes, made): (u64, u64)) {
+        self.bytes.used.store(bytes, Ordering::Relaxed);
+        self.made.used.store(made, Ordering::Relaxed);
+    }
+
     /// Bytes written, things made, most open at once.
     pub(crate) fn used(&self) -> (u64, u64, usize) {
         (

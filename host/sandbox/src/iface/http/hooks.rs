@@ -1,6 +1,7 @@
 //! Between wasmtime-wasi-http and the port: what guests may not set, how many requests at once, and errors in the words
 //! of `wasi:http`.
 
+use super::queue::Waiting;
 use crate::effect::told;
 use crate::halt::Halt;
 use crate::outcome::{MESSAGE_MAX, cut};
@@ -28,7 +29,7 @@ const CHUNK: usize = 16 << 10;
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Bytes of a response's headers; the port has a cap of its own, this one is for ports that forget.
-const HEADERS_MAX: usize = 64 << 10;
+pub(super) const HEADERS_MAX: usize = 64 << 10;
 
 /// Headers that are the connection's business, beside those that WASI forbids: how a message is framed and whether it is
 /// sent at all is decided in one place, and that is not the guest.
@@ -50,6 +51,8 @@ pub(super) struct Hooks {
     sent: Arc<AtomicU64>,
     bodies: Arc<Mutex<Vec<Weak<Held>>>>,
     halt: Halt,
+    /// Requests that were handed over in a call with a tape; `None` in one without.
+    queue: Option<Vec<Waiting>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -57,14 +60,63 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Hooks {
-    pub(super) fn new(port: Option<Arc<dyn HttpPort>>, at_once: usize, halt: Halt) -> Self {
+    pub(super) fn new(
+        port: Option<Arc<dyn HttpPort>>,
+        at_once: usize,
+        halt: Halt,
+        taped: bool,
+    ) -> Self {
         Self {
             port,
             places: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
             sent: Arc::default(),
             bodies: Arc::default(),
             halt,
+            queue: taped.then(Vec::new),
         }
+    }
+
+    /// Whether requests wait until the guest does.
+    pub(super) fn is_taped(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Says where the future of the request is that was just handed over.
+    pub(super) fn name_last(&mut self, future: u32) {
+        if let Some(last) = self.queue.iter_mut().flatten().last()
+            && last.future.is_none()
+        {
+            last.future = Some(future);
+        }
+    }
+
+    /// Forgets the request of a future that the guest dropped.
+    pub(super) fn forget(&mut self, future: u32) {
+        if let Some(queue) = &mut self.queue {
+            queue.retain(|waiting| waiting.future != Some(future));
+        }
+    }
+
+    /// The first request whose body is whole, or was given up.
+    pub(super) fn next_whole(&mut self) -> Option<(Waiting, Result<(), Error>)> {
+        let queue = self.queue.as_mut()?;
+        let whole = queue
+            .iter_mut()
+            .enumerate()
+            .find_map(|(at, waiting)| Some((at, waiting.is_whole()?)));
+        whole.map(|(at, whole)| (queue.remove(at), whole))
+    }
+
+    /// The port, and a place among the requests at once.
+    pub(super) fn port_and_place(
+        &self,
+    ) -> Result<(Arc<dyn HttpPort>, OwnedSemaphorePermit), Error> {
+        let port = self.port.clone().ok_or(Error::HttpRequestDenied)?;
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Error::ConnectionLimitReached)?;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        Ok((port, place))
     }
 
     /// Takes the port and every body away.
@@ -105,16 +157,29 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _response_read: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let Some(port) = self.port.clone() else {
-            return Box::new(async { Err(Error::HttpRequestDenied) });
-        };
-        let (places, sent) = (Arc::clone(&self.places), Arc::clone(&self.sent));
-        let (bodies, halt) = (Arc::clone(&self.bodies), self.halt.clone());
         let times = options.map_or_else(HttpTimes::default, |options| HttpTimes {
             connect: options.connect_timeout,
             first_byte: options.first_byte_timeout,
             between_bytes: options.between_bytes_timeout,
         });
+        if let Some(queue) = &mut self.queue {
+            let (parts, body) = request.into_parts();
+            queue.push(Waiting {
+                future: None,
+                parts,
+                body,
+                times,
+                got: Vec::new(),
+                trailers: None,
+            });
+            // Its answer is put in the place of this.
+            return Box::new(pending());
+        }
+        let Some(port) = self.port.clone() else {
+            return Box::new(async { Err(Error::HttpRequestDenied) });
+        };
+        let (places, sent) = (Arc::clone(&self.places), Arc::clone(&self.sent));
+        let (bodies, halt) = (Arc::clone(&self.bodies), self.halt.clone());
         let request = request.map(|body| body.map_err(request_broke).boxed_unsync());
         Box::new(async move {
             let Ok(Ok(place)) = tokio::time::timeout(GRACE, places.acquire_owned()).await else {
@@ -153,7 +218,7 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-fn size(headers: &HeaderMap) -> usize {
+pub(super) fn size(headers: &HeaderMap) -> usize {
     headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
@@ -170,7 +235,7 @@ fn request_broke(error: Error) -> HttpFailure {
 
 /// Where something went wrong.
 #[derive(Clone, Copy)]
-enum Stage {
+pub(super) enum Stage {
     /// Until the headers of the response.
     Response,
     /// In its body.
@@ -179,7 +244,7 @@ enum Stage {
 
 /// A failure in the words of `wasi:http`. Reasons go along where a case has room for them; all of them reach the
 /// operator through the port.
-fn error(failure: HttpFailure, stage: Stage) -> Error {
+pub(super) fn error(failure: HttpFailure, stage: Stage) -> Error {
     match (failure, stage) {
         (HttpFailure::Denied(_), _) => Error::HttpRequestDenied,
         (HttpFailure::Resolve(why), _) => Error::DnsError {

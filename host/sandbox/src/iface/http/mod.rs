@@ -2,15 +2,21 @@
 //! wasmtime-wasi-http's; sending is the port's, and there is no other way out. Must not open a socket, resolve a name, or
 //! decide whether a request may be sent.
 
+mod gather;
 mod hooks;
+mod queue;
+mod taped;
 
 use crate::Limits;
 use crate::halt::Halt;
 use crate::power::HttpPort;
 use crate::state::State;
 use hooks::Hooks;
+use queue::Waiting;
 use std::any::Any;
 use std::sync::Arc;
+use taped::Taped;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi_http::p2::bindings::http::types::{HostFields, HostOutgoingRequest};
@@ -20,7 +26,7 @@ use wasmtime_wasi_http::p2::types::{
     HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest as Request,
 };
 use wasmtime_wasi_http::p2::{HeaderError, HeaderResult};
-use wasmtime_wasi_http::{FieldMap, WasiHttp, WasiHttpCtx, WasiHttpCtxView};
+use wasmtime_wasi_http::{Error, FieldMap, WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
 /// Name under which wasmtime-wasi-http links the types; a test makes many headers to see that we replaced the
 /// functions.
@@ -37,22 +43,29 @@ pub(crate) struct Http {
     ctx: WasiHttpCtx,
     hooks: Hooks,
     halt: Halt,
+    taped: Taped,
 }
 
 impl Http {
-    pub(crate) fn new(port: Option<Arc<dyn HttpPort>>, limits: &Limits, halt: Halt) -> Self {
+    pub(crate) fn new(
+        port: Option<Arc<dyn HttpPort>>,
+        limits: &Limits,
+        halt: Halt,
+        tape: bool,
+    ) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(FIELDS_MAX);
         Self {
             ctx,
-            hooks: Hooks::new(port, limits.http, halt.clone()),
+            hooks: Hooks::new(port, limits.http, halt.clone(), tape),
             halt,
+            taped: Taped::default(),
         }
     }
 
     /// For the next use of a live session.
     pub(crate) fn renew(&mut self, port: Option<Arc<dyn HttpPort>>, limits: &Limits) {
-        self.hooks = Hooks::new(port, limits.http, self.halt.clone());
+        self.hooks = Hooks::new(port, limits.http, self.halt.clone(), false);
     }
 
     /// Ends requests and bodies under way; what the guest holds says so from then on.
@@ -63,6 +76,16 @@ impl Http {
             }
         }
         self.hooks.end();
+    }
+
+    /// The first request whose body is whole, or was given up.
+    fn next_whole(&mut self) -> Option<(Waiting, Result<(), Error>)> {
+        self.hooks.next_whole()
+    }
+
+    /// The port, and a place among the requests at once.
+    fn port_and_place(&self) -> Result<(Arc<dyn HttpPort>, OwnedSemaphorePermit), Error> {
+        self.hooks.port_and_place()
     }
 
     /// Requests handed to the port.
@@ -89,6 +112,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     http::types::add_to_linker::<State, WasiHttp>(linker, &(&options).into(), view)?;
     linker.allow_shadowing(true);
     link_makers(linker)?;
+    taped::link(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }
