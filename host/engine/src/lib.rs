@@ -44,8 +44,8 @@ pub use snapshot::{RestoreError, SNAPSHOT_FORMAT, Snapshot};
 pub use start::Start;
 pub use status::{Blocked, GateState, Outcome, Reason, RunState, TaskState};
 pub use summary::{
-    ArtifactSummary, BlockedSummary, CheckSummary, ErrorSummary, ExecutionSummary, GateSummary,
-    NextSummary, PlanSummary, SUMMARY_TYPE, TaskSummary,
+    ArtifactSummary, AskSummary, BlockedSummary, CheckSummary, ErrorSummary, ExecutionSummary,
+    GateSummary, NextSummary, PlanSummary, SUMMARY_TYPE, TaskSummary,
 };
 pub use task::{INSTANCES_MAX, TASKS_MAX};
 pub use view::{GateView, TaskView, Wait};

@@ -115,6 +115,10 @@ pub(crate) struct Asks {
     /// The one about the plan that the run has now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) plan: Option<AskNo>,
+    /// Requests up to this number are of planners that do not plan any more: a planner has no number of its own, and
+    /// what one was allowed the next one is not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    planners_before: u32,
     /// Canonical records that were commanded and are not here yet; at most [`ASKS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) asking: Vec<About>,
@@ -150,10 +154,8 @@ impl Asks {
         self.all.get_mut((no.0 as usize).checked_sub(1)?)
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (AskNo, &Entry)> {
-        let numbers = (1u32..).map(AskNo).take(self.all.len());
-        let numbers: Vec<AskNo> = numbers.collect();
-        numbers.into_iter().zip(&self.all)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (AskNo, &Entry)> {
+        (1u32..).map(AskNo).zip(&self.all)
     }
 
     pub(crate) fn open(&self) -> impl Iterator<Item = AskNo> {
@@ -170,7 +172,20 @@ impl Asks {
 
     pub(crate) fn last_of(&self, by: Caller, digest: Digest) -> Option<(AskNo, &Entry)> {
         let no = *self.last.get(&(by, digest))?;
+        if !self.is_of_now(by, no) {
+            return None;
+        }
         Some((no, self.get(no)?))
+    }
+
+    /// Whether a request of this caller is one of the planner that plans now, if it is one of a planner.
+    pub(crate) fn is_of_now(&self, by: Caller, no: AskNo) -> bool {
+        by != Caller::Planner || no.0 > self.planners_before
+    }
+
+    /// Another planner plans from now on, or none.
+    pub(crate) fn planner_done(&mut self) {
+        self.planners_before = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
     }
 
     pub(crate) fn standing(&self) -> &[Standing] {

@@ -215,7 +215,7 @@ impl Run {
             return Err(format!("approval {no} is about another call than this one").into());
         }
         let covers = match (consent.for_run, by, asked_by) {
-            (false, by, asked_by) => by == asked_by,
+            (false, by, asked_by) => by == asked_by && self.asks.is_of_now(by, no),
             (true, Caller::Task { task, .. }, Caller::Task { task: asked_by, .. }) => {
                 task == asked_by && entry.standing.is_some()
             }

@@ -12,7 +12,7 @@ use crate::{
     task::Task,
 };
 use sandgate_model::{
-    About, Actor, Ask, AskNo, Decision, Digest, Moment, PLAN_FORMAT, Plan, TaskIx,
+    About, Actor, Ask, AskNo, Caller, Decision, Digest, Moment, PLAN_FORMAT, Plan, TaskIx,
 };
 use std::sync::Arc;
 
@@ -187,7 +187,7 @@ impl Run {
         self.schedule = Schedule::default();
         self.claims = None;
         self.failures.clear();
-        self.planner = None;
+        self.drop_record(Caller::Planner);
         self.go(at, RunState::Planning);
         out.push(self.make_plan());
     }

@@ -123,7 +123,10 @@ impl Run {
     /// An attempt ended, or begins anew: there is nothing to go on with.
     pub(crate) fn drop_record(&mut self, by: Caller) {
         match by {
-            Caller::Planner => self.planner = None,
+            Caller::Planner => {
+                self.planner = None;
+                self.asks.planner_done();
+            }
             Caller::Task { task, .. } => {
                 if let Some(human) = &mut self.tasks[task].human {
                     human.restore = None;

@@ -1,11 +1,11 @@
 //! Fills the summary in. Questions only.
 
 use super::{
-    ArtifactSummary, BlockedSummary, CheckSummary, ErrorSummary, ExecutionSummary, GateSummary,
-    NextSummary, PlanSummary, SUMMARY_TYPE, TaskError, TaskSummary,
+    ArtifactSummary, AskSummary, BlockedSummary, CheckSummary, ErrorSummary, ExecutionSummary,
+    GateSummary, NextSummary, PlanSummary, SUMMARY_TYPE, TaskError, TaskSummary,
 };
 use crate::{
-    Reason, Run, RunState, TaskState, TaskView,
+    AskView, Reason, Run, RunState, TaskState, TaskView,
     schedule::Key,
     task::{Failure, Phase, Task},
 };
@@ -79,7 +79,26 @@ impl Run {
             refused_by_policy: self.refused_by_policy(),
             errors: self.errors(),
             waits: self.waits(),
+            asks: self
+                .open_asks()
+                .map(|view| self.ask_summary(&view))
+                .collect(),
+            ask_counts: self.asks().fold(BTreeMap::new(), |mut counts, view| {
+                *counts.entry(view.state).or_default() += 1;
+                counts
+            }),
             tasks,
+        }
+    }
+
+    fn ask_summary(&self, view: &AskView<'_>) -> AskSummary {
+        AskSummary {
+            no: view.no,
+            task: view.task.and_then(|task| self.task_id(task)),
+            asked: view.asked,
+            needs: view.needs.clone(),
+            votes: view.votes.to_vec(),
+            ask: view.ask.clone(),
         }
     }
 

@@ -3,10 +3,13 @@
 
 mod make;
 
-use crate::{Allowance, Blocked, CallCounts, GateState, Outcome, RunState, TaskState, Wait};
+use crate::{
+    Allowance, AskState, Blocked, CallCounts, GateState, Need, Outcome, RunState, TaskState, Vote,
+    Wait,
+};
 use sandgate_model::{
-    Amount, Artifact, AttemptNo, Digest, FailureClass, GateId, Millis, Moment, NeedKind, Payload,
-    PluginName, RunId, TaskId, Verdict, WorkflowName,
+    Amount, Artifact, Ask, AskNo, AttemptNo, Digest, FailureClass, GateId, Millis, Moment,
+    NeedKind, Payload, PluginName, RunId, TaskId, Verdict, WorkflowName,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -79,6 +82,31 @@ pub struct ExecutionSummary {
     pub errors: Vec<ErrorSummary>,
     /// What it waits for from outside.
     pub waits: Vec<Wait>,
+    /// Requests that wait for people, in the order of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<AskSummary>,
+    /// All requests to people, by where they are; those without any are absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ask_counts: BTreeMap<AskState, u32>,
+}
+
+/// A request that waits for people.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AskSummary {
+    /// Its number in the run.
+    pub no: AskNo,
+    /// The task it concerns, if one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub task: Option<TaskId>,
+    /// Since when it is open.
+    pub asked: Moment,
+    /// Which rules have to be satisfied, and how far they are.
+    pub needs: Vec<Need>,
+    /// What was said so far.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub votes: Vec<Vote>,
+    /// What is asked. Its one line is plugin text in part: escape it where it is shown.
+    pub ask: Ask,
 }
 
 /// Which plan.

@@ -1,6 +1,6 @@
 use crate::play::{Play, attempt, failure, output};
 use sandgate_engine::{Command, Event, Outcome, Reason, RunState, TaskState, Timer, Wait};
-use sandgate_model::{AttemptEnd, AttemptNo, FailureClass, Millis, Moment, TaskIx};
+use sandgate_model::{AskNo, AttemptEnd, AttemptNo, FailureClass, Millis, Moment, TaskIx};
 use sandgate_testkit::{PlanBuilder, TaskBuilder};
 
 fn t(id: &str) -> TaskBuilder {
@@ -313,7 +313,14 @@ fn a_wait_fails_when_its_time_is_over() {
     let commands = play.ok("a");
     let until = Moment(play.now).after(Millis(500));
     let timer = Timer::Wait(TaskIx(1));
-    assert_eq!(commands, [Command::ArmTimer { timer, at: until }]);
+    let task = TaskIx(1);
+    assert_eq!(
+        commands,
+        [
+            Command::ArmTimer { timer, at: until },
+            Command::StartWait { task }
+        ]
+    );
     assert_eq!(play.word("ci"), "pending signal");
     let task = "ci".parse().unwrap();
     let signal = "ci".to_owned();
@@ -338,9 +345,11 @@ fn approvals_hold_a_task_before_and_after() {
         .task(t("after").approval_after())
         .task(t("next").needs(&[1]))
         .build();
-    let mut play = Play::of(plan);
+    let (mut play, commands) = Play::with(crate::play::BOTH, plan);
     assert_eq!(play.start(), ["after"]);
-    play.ok("after");
+    play.put(&commands);
+    let commands = play.ok("after");
+    play.put(&commands);
     assert_eq!(
         play.words(&["before", "after", "next"]),
         ["pending approval", "pending approval", "pending dependency"]
@@ -349,10 +358,11 @@ fn approvals_hold_a_task_before_and_after() {
         play.run.output(play.ix("after")).is_some(),
         "there is something to look at"
     );
-    let wait = |id: &str| Wait::Approval {
+    let wait = |id: &str, ask| Wait::Approval {
         task: id.parse().unwrap(),
+        ask: Some(AskNo(ask)),
     };
-    assert_eq!(play.run.waits(), [wait("before"), wait("after")]);
+    assert_eq!(play.run.waits(), [wait("before", 1), wait("after", 2)]);
     assert!(play.run.idle());
     assert_eq!(play.cancel(), [Command::Finish]);
     assert_eq!(

@@ -76,7 +76,7 @@ fn only_who_runs_may_call() {
         assert_eq!(play.run.next_call(by), None);
         assert_eq!(play.run.allowance(by), None);
     }
-    play.must(Event::Paused);
+    play.must(Event::Paused { by: None });
     let call = play.call(by, 1);
     play.cancel();
     assert!(play.refuses(starts(by, call + 1, 1)).contains("stopping"));
@@ -100,6 +100,7 @@ fn a_call_ends_once_and_costs_at_most_what_it_reserved() {
             .contains("reserved 0.00004 and cannot have cost 0.000041")
     );
     let tokens = Event::CallEnded {
+        tape: None,
         by,
         call,
         end: CallEnd::Failed {
@@ -141,6 +142,7 @@ fn an_unknown_end_has_cost_its_reserve() {
         |play, by| {
             let end = CallEnd::Interrupted;
             play.must(Event::CallEnded {
+                tape: None,
                 by,
                 call: 1,
                 end,
@@ -176,6 +178,7 @@ fn calls_are_counted_by_kind_and_every_one_that_began_has_one_end() {
         cost: money(2),
     };
     play.must(Event::CallEnded {
+        tape: None,
         by,
         call: 3,
         end: failed,

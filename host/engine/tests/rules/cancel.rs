@@ -31,11 +31,12 @@ fn a_cancel_wins_against_every_end() {
         assert!(play.run.stopping());
         assert!(
             play.refuses(Event::CancelRequested {
+                by: None,
                 reason: String::new()
             })
             .contains("already")
         );
-        assert!(play.refuses(Event::Paused).contains("stopping"));
+        assert!(play.refuses(Event::Paused { by: None }).contains("stopping"));
         assert_eq!(play.end("a", end.clone()), [Command::Finish]);
         assert_eq!(
             play.words(&["a", "b"]),
@@ -80,7 +81,7 @@ fn a_cancel_before_there_is_a_plan() {
     let late = frozen(PlanBuilder::new().build());
     assert!(play.refuses(late).contains("too late"));
     assert!(
-        play.refuses(Event::RetryRequested { tasks: vec![] })
+        play.refuses(Event::RetryRequested { tasks: vec![], by: None })
             .contains("no plan")
     );
 }
@@ -109,8 +110,8 @@ fn nothing_starts_while_paused_and_what_runs_goes_on() {
         .build();
     let mut play = Play::of(plan);
     play.start();
-    play.must(Event::Paused);
-    assert!(play.refuses(Event::Paused).contains("already"));
+    play.must(Event::Paused { by: None });
+    assert!(play.refuses(Event::Paused { by: None }).contains("already"));
     assert_eq!(play.run.waits(), [Wait::Resume]);
     assert!(!play.run.idle());
     play.ok("a");
@@ -118,7 +119,7 @@ fn nothing_starts_while_paused_and_what_runs_goes_on() {
     assert_eq!(play.word("b"), "ready run-paused");
     assert_eq!(play.start(), [""; 0]);
     assert!(play.refuses(attempt(TaskIx(1), 1)).contains("paused"));
-    play.must(Event::Resumed);
-    assert!(play.refuses(Event::Resumed).contains("not paused"));
+    play.must(Event::Resumed { by: None });
+    assert!(play.refuses(Event::Resumed { by: None }).contains("not paused"));
     assert_eq!(play.start(), ["b"]);
 }

@@ -4,7 +4,8 @@ use crate::budget::{error, lefts, plan, run, t};
 use crate::play::{Play, charged, checks, failure, money};
 use sandgate_engine::{Command, Event, GateState, Reason, Run, RunState, Wait};
 use sandgate_model::{
-    Amount, AttemptEnd, AttemptNo, Caller, FailureClass, GateIx, OverBudget, Plan, TaskIx, Verdict,
+    Amount, AskNo, AttemptEnd, AttemptNo, Caller, FailureClass, GateIx, OverBudget, Plan, TaskIx,
+    Verdict,
 };
 use sandgate_testkit::{PlanBuilder, TaskBuilder};
 use serde_json::json;
@@ -82,7 +83,11 @@ fn asking(limit: u64, tasks: impl IntoIterator<Item = TaskBuilder>) -> Arc<Plan>
 
 #[test]
 fn a_person_is_asked_when_the_plan_says_so() {
-    let mut play = Play::of(asking(10, [t("a").model().budget(11), t("b")]));
+    let (mut play, commands) = Play::with(
+        crate::play::BOTH,
+        asking(10, [t("a").model().budget(11), t("b")]),
+    );
+    play.put(&commands);
     assert_eq!(play.start(), ["b"]);
     play.ok("b");
     play.is(RunState::Running);
@@ -90,7 +95,8 @@ fn a_person_is_asked_when_the_plan_says_so() {
     assert_eq!(
         play.run.waits(),
         [Wait::Budget {
-            task: "a".parse().unwrap()
+            task: "a".parse().unwrap(),
+            ask: Some(AskNo(1)),
         }]
     );
     let blocked = play.run.blocked(TaskIx(0)).unwrap();
@@ -131,6 +137,7 @@ fn a_crash_gives_back_what_was_not_spent_and_the_rest_stays_spent() {
     play.start();
     assert_eq!(lefts(&play, &["a"]), [Some(30)]);
     play.must(Event::RetryRequested {
+        by: None,
         tasks: vec![TaskIx(1)],
     });
     play.start();
@@ -210,7 +217,8 @@ fn a_gate_that_is_not_covered_does_not_pass() {
         let mut play = Play::of(plan.build());
         play.start();
         play.spend("a", 10);
-        play.ok("a");
+        let commands = play.ok("a");
+        play.put(&commands);
         assert_eq!(play.start(), ["h"]);
         play.gate(1, checks(&[Verdict::Pass]));
         play
@@ -236,7 +244,8 @@ fn a_gate_that_is_not_covered_does_not_pass() {
     assert_eq!(
         play.run.waits(),
         [Wait::GateBudget {
-            gate: "g".parse().unwrap()
+            gate: "g".parse().unwrap(),
+            ask: Some(AskNo(1)),
         }]
     );
     play.cancel();
@@ -263,7 +272,10 @@ fn a_start_that_the_budget_does_not_cover_is_refused_and_a_stop_ends_what_waits(
         ["failed", "cancelled run-cancelled"]
     );
     play.is(RunState::Failed);
-    play.must(Event::RetryRequested { tasks: vec![] });
+    play.must(Event::RetryRequested {
+        tasks: vec![],
+        by: None,
+    });
     assert_eq!(play.start(), ["a"]);
     assert_eq!(
         play.word("b"),

@@ -114,7 +114,7 @@ fn verification_is_repeated_only_when_asked_for() {
     play.is(RunState::Failed);
     assert_eq!(play.run.next_start(), None);
     assert!(
-        play.refuses(Event::RetryRequested { tasks: vec![] })
+        play.refuses(Event::RetryRequested { tasks: vec![], by: None })
             .contains("no task of it failed")
     );
     play.must(Event::VerifyRequested);
@@ -135,10 +135,10 @@ fn verification_is_repeated_only_when_asked_for() {
 fn a_pause_and_a_cancel_hold_gates_too() {
     let mut play = verifying(&[0, 0], 1);
     play.start();
-    play.must(Event::Paused);
+    play.must(Event::Paused { by: None });
     play.gate(0, pass());
     assert_eq!(play.start(), [""; 0]);
-    play.must(Event::Resumed);
+    play.must(Event::Resumed { by: None });
     assert_eq!(play.start(), ["g1"]);
     let cancel = Command::CancelGate {
         gate: GateIx(1),

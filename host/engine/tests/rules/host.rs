@@ -55,6 +55,7 @@ fn an_unknown_end_is_repeated_only_when_it_can_do_no_harm() {
     assert!(blocked.unblocks.contains("lost task `writes`"));
 
     crashed.must(Event::RetryRequested {
+        by: None,
         tasks: vec![TaskIx(1)],
     });
     assert_eq!(crashed.start(), ["writes"]);
@@ -90,7 +91,7 @@ fn a_new_host_gets_all_that_is_under_way() {
     let retry = play.fail("a");
     let mut expected: Vec<Command> = first.into_iter().chain(retry).collect();
     let mut again = play.must(Event::HostStarted);
-    assert_eq!(again.len(), 4);
+    assert_eq!(again.len(), 5);
     let order = |command: &Command| format!("{command:?}");
     expected.sort_by_key(order);
     again.sort_by_key(order);

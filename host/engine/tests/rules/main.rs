@@ -7,6 +7,7 @@
     reason = "a test"
 )]
 
+mod asks;
 mod attempts;
 mod budget;
 mod calls;
@@ -17,7 +18,13 @@ mod gates;
 mod host;
 mod inbox;
 mod old;
+mod people;
 mod planning;
 mod play;
+mod races;
 mod retry;
+mod review;
+mod signals;
+mod steer;
 mod summary;
+mod suspend;

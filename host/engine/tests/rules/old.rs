@@ -73,3 +73,58 @@ fn an_old_snapshot_restores() {
         (RunState::Verified, Amount::NOTHING)
     );
 }
+
+/// Events as they were before people could decide, word for word; by the order in which a run could have them.
+const QUIET: &str = r#"
+{"type":"run-created","workflow":"test","file":"test.toml","source":"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","goal":"test","inputs":{},"steps":{"dispatch":true,"verify":true},"planners":["rules"]}
+{"type":"planning-started"}
+{"type":"plan-frozen","digest":"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","plan":{"format":1,"workflow":"test","goal":"test","revision":1,"planner":"rules","inputs":{},"plugins":{},"tasks":[{"id":"a","work":{"agent":{"agent":"worker","input":null,"config":null,"session":"spawn"}},"retry":{"attempts":1,"backoff":0,"max_backoff":60000},"timeout":60000,"priority":0,"repeatable":false,"approval_before":false,"grants":{"files":[],"budget":true}}],"gates":[],"concurrency":4,"on_failure":"continue","timeout":null,"review":false}}
+{"type":"paused"}
+{"type":"resumed"}
+{"type":"attempt-started","task":0,"attempt":1}
+{"type":"call-started","by":{"by":"task","task":0,"attempt":1},"call":1,"request":{"kind":"budget","what":"charge","digest":"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}
+{"type":"call-ended","by":{"by":"task","task":0,"attempt":1},"call":1,"end":{"end":"done","note":"ok"},"took":3}
+{"type":"host-started"}
+{"type":"retry-requested","tasks":[0]}
+{"type":"cancel-requested","reason":"enough"}
+"#;
+
+#[test]
+fn events_from_before_people_could_decide_still_read_and_look_the_same() {
+    let mut run: Option<Run> = None;
+    let mut read = 0;
+    for (at, line) in (0..).zip(QUIET.trim().lines()) {
+        let event: Event = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        match &mut run {
+            None => run = Some(Run::create(run_id(1), Moment(0), &event).unwrap().0),
+            Some(run) => drop(run.step(Moment(at), &event).unwrap()),
+        }
+        // Nothing new is written for what is not there.
+        let again = serde_json::to_value(&event).unwrap();
+        for field in ["by", "rules", "tape"] {
+            let old: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(again.get(field), old.get(field), "{field} of {line}");
+        }
+        read += 1;
+    }
+    let run = run.unwrap();
+    assert_eq!(run.state(), RunState::Cancelled);
+    assert_eq!(
+        (run.asks().count(), run.started_by(), run.rules()),
+        (0, None, &[][..])
+    );
+    println!("{read} old events read");
+}
+
+#[test]
+fn a_snapshot_from_before_people_could_decide_restores() {
+    let document = serde_json::to_value(replay().snapshot()).unwrap();
+    for field in ["asks", "feedback", "planner"] {
+        assert_eq!(
+            document.get(field),
+            None,
+            "{field} is left out while there is none"
+        );
+    }
+    assert_eq!(document["order"].get("rules"), None);
+}

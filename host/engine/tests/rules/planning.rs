@@ -1,6 +1,6 @@
 use crate::play::{BOTH, Play, frozen};
 use sandgate_engine::{Command, Event, Outcome, RunState, Steps, Timer, Wait};
-use sandgate_model::{Moment, PluginName, TaskIx, Verdict};
+use sandgate_model::{AskNo, Moment, PluginName, TaskIx, Verdict};
 use sandgate_testkit::{PlanBuilder, TaskBuilder, created};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn a_run_is_born_once() {
     let mut play = Play::draft(BOTH, &[]);
     play.is(RunState::Draft);
     assert!(play.refuses(created(BOTH, &[])).contains("exists already"));
-    let wrong = sandgate_engine::Run::create(play.run.id(), Moment(0), &Event::Paused);
+    let wrong = sandgate_engine::Run::create(play.run.id(), Moment(0), &Event::Paused { by: None });
     assert!(
         wrong
             .unwrap_err()
@@ -124,7 +124,12 @@ fn each_step_waits_to_be_asked_for() {
 fn a_plan_to_be_reviewed_waits_for_a_person() {
     let (mut play, _) = Play::with(BOTH, two().review().build());
     play.is(RunState::PlanReview);
-    assert_eq!(play.run.waits(), [Wait::PlanApproval]);
+    assert_eq!(
+        play.run.waits(),
+        [Wait::PlanApproval {
+            ask: Some(AskNo(1))
+        }]
+    );
     assert!(
         play.refuses(Event::DispatchRequested)
             .contains("needs approval")
@@ -132,7 +137,7 @@ fn a_plan_to_be_reviewed_waits_for_a_person() {
     let blocked = play.run.blocked(TaskIx(0)).unwrap();
     assert_eq!(
         (blocked.who.as_str(), blocked.unblocks.as_str()),
-        ("operator", "an approval of the plan")
+        ("operator", "approval 1: an approval of the plan")
     );
 }
 

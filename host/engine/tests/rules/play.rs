@@ -42,9 +42,17 @@ impl Play {
     pub(crate) fn must(&mut self, event: Event) -> Vec<Command> {
         self.now += 1;
         let kind = event.kind();
-        self.run
+        let commands = self
+            .run
             .step(Moment(self.now), &event)
-            .unwrap_or_else(|e| panic!("{kind}: {e}"))
+            .unwrap_or_else(|e| panic!("{kind}: {e}"));
+        // What is stored of it is the same run. Long ones would take long.
+        if self.run.tasks().count() < 100 {
+            let text = serde_json::to_string(&self.run.snapshot()).unwrap();
+            let restored = Run::restore(serde_json::from_str(&text).unwrap()).unwrap();
+            assert!(restored == self.run, "{kind}: the snapshot is another run");
+        }
+        commands
     }
 
     /// The event is refused and changes nothing; gives the reason.
@@ -95,10 +103,20 @@ impl Play {
                     Command::RunAttempt { task, attempt },
                     self.run.task(task).unwrap().id.to_string(),
                 ),
+                Start::AttemptResumed { task, attempt } => (
+                    Event::AttemptResumed { task, attempt },
+                    Command::RunAttempt { task, attempt },
+                    format!("{} again", self.run.task(task).unwrap().id),
+                ),
                 Start::Gate { gate, attempt } => (
                     Event::GateStarted { gate, attempt },
                     Command::RunGate { gate, attempt },
                     self.run.plan().unwrap().gates[gate.get()].id.to_string(),
+                ),
+                Start::GateResumed { gate, attempt } => (
+                    Event::GateResumed { gate, attempt },
+                    Command::RunGate { gate, attempt },
+                    format!("{} again", self.run.plan().unwrap().gates[gate.get()].id),
                 ),
             };
             assert_eq!(self.must(event), [command]);
@@ -178,6 +196,7 @@ impl Play {
 
     pub(crate) fn cancel(&mut self) -> Vec<Command> {
         self.must(Event::CancelRequested {
+            by: None,
             reason: "enough".to_owned(),
         })
     }
@@ -195,6 +214,8 @@ pub(crate) fn request(reserve: Amount) -> CallRequest {
         rule: String::new(),
         secrets: Vec::new(),
         reserve,
+        approval: false,
+        consent: None,
     }
 }
 
@@ -212,6 +233,7 @@ pub(crate) fn done(by: Caller, call: u32, micros: u64) -> Event {
             cost: money(micros),
         },
         took: Millis(2),
+        tape: None,
     }
 }
 

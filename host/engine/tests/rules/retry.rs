@@ -10,6 +10,7 @@ fn t(id: &str) -> TaskBuilder {
 
 fn retry(tasks: &[u32]) -> Event {
     Event::RetryRequested {
+        by: None,
         tasks: tasks.iter().copied().map(TaskIx).collect(),
     }
 }
@@ -154,7 +155,7 @@ fn only_the_failed_instances_of_a_list_run_again() {
     play.is(RunState::Failed);
 
     let one = play.ix("each.2");
-    play.must(Event::RetryRequested { tasks: vec![one] });
+    play.must(Event::RetryRequested { tasks: vec![one], by: None });
     assert_eq!(
         play.words(&["each", "each.1", "next"]),
         ["running", "failed", "pending dependency"]
