@@ -12,7 +12,9 @@ use crate::{
 use sandgate_engine::{Allowance, Event, RunState, Steps, signal_digest};
 use sandgate_journal::OpenError;
 use sandgate_model::{Actor, Digest, RunBudget, RunId, Signal};
-use sandgate_workflow::{Context, Given, Source, Style, Workflow, freeze_edited, render_text};
+use sandgate_workflow::{
+    Context, Given, Source, Style, Workflow, freeze_edited, read_edited, render_text,
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -250,12 +252,4 @@ async fn look(shared: &Arc<Shared>, id: RunId) -> Result<sandgate_engine::Run, W
         Ok(Err(error)) => Err(WishError::host(crate::chain(&error))),
         Err(error) => Err(WishError::host(error.to_string())),
     }
-}
-fn read_edited(
-    _: &Arc<Source>,
-) -> (
-    Option<sandgate_model::DraftPlan>,
-    sandgate_workflow::Diagnostics,
-) {
-    (None, sandgate_workflow::Diagnostics::default())
 }
