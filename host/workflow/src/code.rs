@@ -140,6 +140,7 @@ codes! {
 
     RULE_ABOUT = "SG-W029", Error, "an approval rule that is about something else";
     NOBODY_DECIDES = "SG-W030", Error, "an approval that nobody could ever give";
+    INPUT_TWICE = "SG-W031", Error, "two inputs for one task";
 
     // Inputs given to a run.
     UNKNOWN_INPUT = "SG-I001", Error, "an input that the workflow does not have";

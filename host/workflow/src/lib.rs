@@ -16,6 +16,8 @@ mod check;
 mod code;
 mod confuse;
 mod diagnostic;
+mod diff;
+mod edit;
 mod graph;
 mod inputs;
 mod locator;
@@ -41,6 +43,8 @@ pub use catalog::{Catalog, CatalogEntry};
 pub use check::check;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, MAX_DIAGNOSTICS, Severity, Subject};
+pub use diff::{FieldDiff, PlanDiff, PluginChange, TaskChange, TaskDiff, plan_diff};
+pub use edit::{editable, read_edited};
 pub use inputs::Given;
 pub use lock::{
     Change, Imports, LOCK_VERSION, Lock, LockDiff, LockedPlugin, PluginDiff, PluginState, compare,

@@ -113,6 +113,7 @@ fn key(what: &str) -> &'static str {
 fn value(kind: &Kind) -> Value {
     match kind {
         Kind::Text(most) => json!({"type": "string", "minLength": 1, "maxLength": most}),
+        Kind::Free(most) => json!({"type": "string", "maxLength": most}),
         Kind::Int(low, high) => json!({"type": "integer", "minimum": low, "maximum": high}),
         Kind::Amount => json!({"type": "number", "minimum": 0}),
         Kind::Bool => json!({"type": "boolean"}),

@@ -96,6 +96,7 @@ impl Structure<'_> {
     fn value(&mut self, value: &DeValue<'_>, span: Span, name: &str, kind: &'static Kind) {
         match (kind, value) {
             (Kind::Text(most), DeValue::String(text)) => self.text(text, span, name, *most),
+            (Kind::Free(most), DeValue::String(text)) => self.length(text, span, name, *most),
             (Kind::Int(low, high), DeValue::Integer(number)) => {
                 let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
                 if !parsed.is_some_and(|n| (*low..=*high).contains(&n)) {
@@ -212,14 +213,7 @@ impl Structure<'_> {
                 ));
             self.push(found);
         } else if text.len() > most {
-            let found = self
-                .report(
-                    Code::TOO_LONG,
-                    format!("`{name}` has at most {most} bytes, this has {}", text.len()),
-                    span,
-                )
-                .help("hand long texts over as files or artifacts");
-            self.push(found);
+            self.length(text, span, name, most);
         } else if let Some(c) = text
             .chars()
             .find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
@@ -233,6 +227,20 @@ impl Structure<'_> {
                 .help("leave control characters out");
             self.push(found);
         }
+    }
+
+    fn length(&mut self, text: &str, span: Span, name: &str, most: usize) {
+        if text.len() <= most {
+            return;
+        }
+        let found = self
+            .report(
+                Code::TOO_LONG,
+                format!("`{name}` has at most {most} bytes, this has {}", text.len()),
+                span,
+            )
+            .help("hand long texts over as files or artifacts");
+        self.push(found);
     }
 
     fn word(&mut self, text: &str, span: Span, name: &str, words: &[&'static str]) {
@@ -460,7 +468,7 @@ fn type_word(value: &DeValue<'_>) -> &'static str {
 
 fn kind_word(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Text(_) | Kind::Word(_) | Kind::Pattern(..) => "a text",
+        Kind::Text(_) | Kind::Free(_) | Kind::Word(_) | Kind::Pattern(..) => "a text",
         Kind::Name(_) | Kind::TaskId => "a name",
         Kind::Int(..) => "a whole number",
         Kind::Amount => "a number",
@@ -486,7 +494,7 @@ fn example_line(name: &str, kind: &'static Kind) -> String {
 
 fn example(kind: &'static Kind) -> String {
     match kind {
-        Kind::Text(_) => "\"...\"".to_owned(),
+        Kind::Text(_) | Kind::Free(_) => "\"...\"".to_owned(),
         Kind::Pattern(_, form) => format!("\"{form}\""),
         Kind::Name(_) | Kind::TaskId => "\"a-name\"".to_owned(),
         Kind::Int(low, _) => (*low).max(1).to_string(),

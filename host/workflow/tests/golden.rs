@@ -5,8 +5,8 @@
 mod support;
 
 use sandgate_workflow::{
-    Code, Diagnostics, Severity, Source, Style, check, freeze, read_lock, read_operator,
-    read_project,
+    Code, Diagnostics, Severity, Source, Style, check, freeze, read_edited, read_lock,
+    read_operator, read_project,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +31,7 @@ fn diagnose(path: &Path) -> Diagnostics {
         "project" => read_project(&source).1,
         "operator" => read_operator(&source).1,
         "lock" => read_lock(&source).1,
+        "edited" => read_edited(&source).1,
         _ => {
             let (workflow, found) = check(&source, &project(), Some(&catalog()));
             assert_eq!(workflow.is_none(), found.has_errors(), "{name}");

@@ -1,6 +1,7 @@
 //! The shape of user files, written once as data. From it come the check of a file's structure, the JSON Schemas,
 //! and what the readers may ask for; so the three cannot disagree.
 
+mod edited;
 mod limits;
 mod lock;
 mod narrowing;
@@ -9,6 +10,7 @@ mod policy;
 mod project;
 mod workflow;
 
+pub(crate) use edited::EDITED;
 pub(crate) use lock::LOCK;
 pub(crate) use operator::OPERATOR;
 pub(crate) use policy::METHODS;
@@ -40,6 +42,8 @@ pub(crate) struct Field {
 pub(crate) enum Kind {
     /// Text that is not empty, of at most this many bytes.
     Text(usize),
+    /// Any text at all, of at most this many bytes.
+    Free(usize),
     /// A whole number in a range.
     Int(i64, i64),
     /// A number that is not negative, with at most six decimals.

@@ -213,7 +213,7 @@ const TASK_FIELDS: &[Field] = &[
 ];
 
 /// `TASK.ARTIFACT`.
-const ARTIFACT_REF: &str = r"^[a-z0-9][a-z0-9_-]{0,63}\.[a-z0-9][a-z0-9._-]{0,63}$";
+pub(super) const ARTIFACT_REF: &str = r"^[a-z0-9][a-z0-9_-]{0,63}\.[a-z0-9][a-z0-9._-]{0,63}$";
 
 const TASK: Shape = Shape {
     what: "a task",
