@@ -24,4 +24,6 @@ mod hostile_guests;
 #[cfg(test)]
 mod interrupt;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod tidy;

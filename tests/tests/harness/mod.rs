@@ -10,10 +10,13 @@ mod history;
 mod normal;
 mod project;
 mod run;
+mod terminal;
+mod web;
 
 pub(crate) use binary::{binary, root};
 pub(crate) use dice::Dice;
 pub(crate) use history::{dangerous, mentions};
 pub(crate) use normal::normal;
 pub(crate) use project::Project;
-pub(crate) use run::Done;
+pub(crate) use run::{Done, Running};
+pub(crate) use web::Recorder;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::{
     fs,
     path::PathBuf,
-    process::{Child, Command, ExitStatus},
+    process::{Child, ChildStdin, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -82,13 +82,24 @@ impl Running {
         String::from_utf8_lossy(&fs::read(&self.err).unwrap()).into_owned()
     }
 
+    /// What it has written to standard output so far.
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.out).unwrap()).into_owned()
+    }
+
+    /// The writing end of its standard input, which was made a pipe.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
     /// Waits until `what_for` holds.
     pub(crate) fn wait_until(&mut self, what_for: &str, mut holds: impl FnMut(&Self) -> bool) {
         while !holds(self) {
             assert!(
                 !self.ended() && self.started.elapsed() < PATIENCE,
-                "{}: waited in vain for {what_for}; standard error:\n{}",
+                "{}: waited in vain for {what_for}; standard output:\n{}\nstandard error:\n{}",
                 self.what,
+                self.stdout(),
                 self.stderr()
             );
             std::thread::sleep(Duration::from_millis(5));
