@@ -309,3 +309,170 @@ fn a_lock_of_version_1_accepted_no_authority() {
     let fetcher = &diff.plugins[&PluginName::new("fetcher").unwrap()];
     assert_eq!(fetcher.wider, ["it may get `http GET https://a.example/*`"]);
 }
+
+const RULED: &str = r#"
+name = "ruled"
+goal = "Build, fetch and think"
+
+[[task]]
+id = "build"
+agent = "builder"
+workspace = "worktree"
+exec = ["test"]
+approval = "both"
+
+[[task]]
+id = "fetch"
+agent = "fetcher"
+secrets = []
+approval = "later"
+
+[[task]]
+id = "think"
+agent = "generator"
+
+[[task]]
+id = "buy"
+agent = "buyer"
+
+[[task]]
+id = "ask"
+agent = "asker"
+
+[[approval]]
+name = "uses"
+on = ["http", "exec", "model", "charge"]
+roles = ["owner", "lead", "owner"]
+count = 2
+timeout = "1h"
+escalate = "owner"
+
+[[approval]]
+name = "later"
+on = ["result"]
+self_approval = false
+
+[[approval]]
+name = "both"
+on = ["result", "task"]
+"#;
+
+fn open_project() -> Project {
+    let text = std::fs::read_to_string(support::folder().join("sandgate.toml")).unwrap();
+    let text = text.replacen("[policy]", "[policy]\ncharge = true\nquestion = true", 1);
+    let (project, found) = read_project(&Source::new("sandgate.toml", text));
+    assert!(found.is_empty(), "{}", found.render(Style::Plain));
+    project.unwrap()
+}
+
+#[test]
+fn rules_apply_by_themselves() {
+    let project = open_project();
+    let workflow = workflow(RULED, &project);
+    let plan = freeze(&workflow, &project, &catalog(), BTreeMap::new(), None, 1).unwrap();
+    let [build, fetch, think, buy, ask] = plan.tasks.as_slice() else {
+        panic!("{plan:?}")
+    };
+    for (task, kind) in [
+        (build, NeedKind::Exec),
+        (fetch, NeedKind::Http),
+        (think, NeedKind::Model),
+        (buy, NeedKind::Budget),
+    ] {
+        assert!(task.grants.always_asks(kind), "{task:?}");
+        assert!(task.grants.may_wait());
+    }
+    assert!(ask.grants.question && ask.grants.may_wait());
+    assert!(!plan.review && plan.review_rule.is_none());
+    let decided = |t: &sandgate_model::PlanTask| {
+        (t.approval_before, t.approval_after, t.approval_rule.clone())
+    };
+    assert_eq!(decided(build), (true, false, Some("both".to_owned())));
+    assert_eq!(decided(fetch), (false, true, Some("later".to_owned())));
+    assert_eq!(decided(think), (false, false, None));
+
+    // Without the rule none of them asks.
+    let free = RULED.replace(
+        "on = [\"http\", \"exec\", \"model\", \"charge\"]",
+        "on = [\"plan\"]",
+    );
+    let plan = self::plan(&free, &project);
+    assert!(plan.tasks[..4].iter().all(|t| !t.grants.may_wait()));
+    assert!(plan.review && plan.review_rule.is_none());
+}
+
+#[test]
+fn a_run_keeps_the_rules_and_the_report_names_them() {
+    use sandgate_model::{Millis, Rule, RuleOn, RuleTimeout};
+    let project = open_project();
+    let workflow = workflow(RULED, &project);
+    let rules = workflow.rules();
+    assert_eq!(
+        rules[0],
+        Rule {
+            name: "uses".to_owned(),
+            on: vec![RuleOn::Exec, RuleOn::Http, RuleOn::Model, RuleOn::Charge],
+            roles: vec!["lead".to_owned(), "owner".to_owned()],
+            count: 2,
+            timeout: Some(Millis(3_600_000)),
+            on_timeout: RuleTimeout::Escalate("owner".to_owned()),
+            self_approval: true,
+        }
+    );
+    assert_eq!(rules[1].on_timeout, RuleTimeout::Reject);
+    assert!(!rules[1].self_approval && rules[2].self_approval);
+
+    let report = policy_report(&workflow, &project, &catalog(), &Imports::default());
+    let asks: Vec<String> = report
+        .asks
+        .iter()
+        .map(|a| format!("{} {} [{}]", a.on, a.what, a.rules.join(",")))
+        .collect();
+    let has = |part: &str| asks.iter().any(|a| a.starts_with(part));
+    assert!(
+        has("task build [both]") && has("result fetch [later]"),
+        "{asks:#?}"
+    );
+    assert!(
+        has("charge charge the budget (approval) [uses]"),
+        "{asks:#?}"
+    );
+    assert!(has("question task `ask` []"), "{asks:#?}");
+    for kind in ["exec", "http", "model"] {
+        assert!(
+            asks.iter()
+                .any(|a| a.starts_with(kind) && a.ends_with("(approval) [uses]")),
+            "{asks:#?}"
+        );
+    }
+    // A line that the workflow made stricter still says which rule of the policy it comes from.
+    for used in &report.uses {
+        for line in &used.grants {
+            assert!(line.kind.is_none() || line.from.is_some(), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn people_are_found_by_user_and_by_token() {
+    let project = project();
+    assert_eq!(project.principal_of_user("ann").unwrap().name, "ann");
+    let bob = project
+        .principal_of_token(sandgate_model::Digest::of(b"test"))
+        .unwrap();
+    assert_eq!(
+        (bob.name.as_str(), bob.has("lead"), bob.has("owner")),
+        ("bob", true, false)
+    );
+    assert_eq!(project.principal("bob"), Some(bob));
+    assert!(
+        project.principal_of_user("bob").is_none(),
+        "bob has a token and no user"
+    );
+    assert!(project.principal_of_user("").is_none());
+    assert!(
+        project
+            .principal_of_token(sandgate_model::Digest::of(b""))
+            .is_none()
+    );
+}

@@ -38,7 +38,13 @@ fn lines_of(what: &str, item: &TaskDiff, out: &mut Vec<String>) {
         TaskChange::Changed => ('~', false),
     };
     out.push(format!("{mark} {what} {}", escape(&item.id)));
+    // The waits between attempts of a task that has one say nothing.
+    let retried = item.fields.iter().any(|f| f.field == "attempts");
+    let idle = |f: &FieldDiff| matches!(f.field.as_str(), "backoff" | "max_backoff");
     for field in &item.fields {
+        if added && !retried && idle(field) {
+            continue;
+        }
         let line = if added {
             format!("{}: {}", escape(&field.field), cut(&field.new, 0))
         } else {
