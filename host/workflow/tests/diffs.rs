@@ -1,5 +1,9 @@
 //! What changed between two plans: nothing is left out, and the lines read like the change.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail like tests"
+)]
 
 mod support;
 
