@@ -167,7 +167,8 @@ impl Run {
         };
         match lacks {
             Lacks::Later => 0,
-            Lacks::Own => own,
+            // A part of nothing (a budget of 0, or of less than there are instances) lacks something all the same.
+            Lacks::Own => own.max(1),
             Lacks::Whole(purse, own) => own.saturating_sub(purse.left()),
             Lacks::Share(purse) => {
                 let granted = match purse.unit {
