@@ -22,8 +22,8 @@ use std::{sync::Arc, time::Instant};
 pub(crate) enum Ran {
     /// It ended.
     Ended(AttemptEnd),
-    /// It waits for a person: the event says for what.
-    Suspended(Event),
+    /// It waits for a person: the event says for what. Its directories are parked when that is recorded.
+    Suspended(Event, Option<Room>),
 }
 
 /// Runs the attempt.
@@ -161,19 +161,12 @@ async fn attempted(
         Outcome::Suspended => {
             let took = millis(since.elapsed());
             match call::part(shared, &desk, caller.by, tape.as_ref(), room, took).await {
-                Parted::Suspended(event) => Ok(Ran::Suspended(event)),
+                Parted::Suspended(event, room) => Ok(Ran::Suspended(event, room)),
                 Parted::Failed(NotReady { class, message }) => Err(failed(class, message)),
             }
         }
         other => {
-            match room {
-                // It goes on when the host is there again, where it stopped.
-                Some(room) if tape.is_some() && shared.stopping() => {
-                    room.park().await.map_err(host)?;
-                }
-                Some(room) => room.discard().await,
-                None => {}
-            }
+            call::leave(shared, room, tape.is_some(), &task.grants).await;
             Err(from_outcome(other, task.timeout))
         }
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 use sandgate_engine::{Allowance, Event, Restore};
 use sandgate_model::{
-    Artifact, Digest, FailureClass, Grants, Millis, PluginName, RunId, TaskId, TaskLimits,
+    Artifact, Digest, FailureClass, FileMode, Grants, Millis, PluginName, RunId, TaskId, TaskLimits,
 };
 use sandgate_sandbox::{
     ArtifactSource, Call, CancelToken, Limits, Progress, ReadableArtifact, Sink, Tape, Turn,
@@ -87,8 +87,8 @@ pub(crate) fn room_key(run: RunId, by: sandgate_model::Caller) -> AttemptKey {
 
 /// How work that a port stopped in the middle ended.
 pub(crate) enum Parted {
-    /// It waits for a person; this is to be recorded.
-    Suspended(Event),
+    /// It waits for a person; this is to be recorded, and then the directories are parked.
+    Suspended(Event, Option<Room>),
     /// It failed.
     Failed(NotReady),
 }
@@ -126,17 +126,34 @@ pub(crate) async fn part(
         Ok(digest) => digest,
         Err(why) => return failed(room, NotReady::host(why)).await,
     };
-    if let Some(room) = room
-        && let Err(why) = room.park().await
-    {
-        return Parted::Failed(NotReady::host(why));
-    }
-    Parted::Suspended(Event::Suspended {
+    let event = Event::Suspended {
         by,
         ask,
         tape,
         took,
-    })
+    };
+    Parted::Suspended(event, room)
+}
+
+/// Ends the use of directories after work that did not end well. Of recorded work that the host takes down because it
+/// stops they are kept, but for those that the work could change: what it changed since its last recorded call is in them
+/// and not on its tape, so that it cannot go on there.
+pub(crate) async fn leave(shared: &Shared, room: Option<Room>, recorded: bool, grants: &Grants) {
+    let Some(room) = room else {
+        return;
+    };
+    if recorded && shared.stopping() && !changes(grants) {
+        if let Err(why) = room.park().await {
+            tracing::warn!(%why, "directories of an interrupted attempt are not kept");
+        }
+        return;
+    }
+    room.discard().await;
+}
+
+/// Whether work with these grants can change directories of its own.
+pub(crate) fn changes(grants: &Grants) -> bool {
+    grants.workspace.is_own() && grants.files.iter().any(|f| f.mode == FileMode::Write)
 }
 
 /// A call of `plugin` with these grants: directories are opened and ports are minted here, so that what was granted is
@@ -200,7 +217,10 @@ pub(crate) async fn prepare(
     let key = room_key(caller.run, caller.by);
     let room = Room::open(shared, caller.run, key, caller.who, grants, keep)
         .await
-        .map_err(NotReady::refused)?;
+        .map_err(|why| match keep {
+            Keep::Again => NotReady::host(why),
+            Keep::No | Keep::New => NotReady::refused(why),
+        })?;
     if let Some(left_out) = room.as_ref().and_then(Room::left_out) {
         sink.write(LogLevel::Warn, LogSource::Log, left_out);
     }

@@ -9,7 +9,7 @@ use crate::{
     reader::{Reader, kept_row},
     record::encode,
     wishes::Reply,
-    work::{Executor, Inbox, JobKey, Message, Prepared},
+    work::{Executor, Inbox, JobKey, Message, Parking, Prepared},
 };
 use sandgate_engine::{Command, Event, Run, Start, Timer};
 use sandgate_journal::{AppendError, NewRecord, Writer};
@@ -76,6 +76,8 @@ pub(crate) struct Decided {
     pub(crate) told: Vec<Told>,
     /// Runs in which a wait for a signal began.
     begun: Vec<RunId>,
+    /// Directories of work that waits from now on.
+    parking: Vec<Parking>,
 }
 
 /// Somebody who waits for a record to be durable.
@@ -356,7 +358,12 @@ impl Loop {
                     decided.told.extend(reply.map(Told::Record));
                 }
             }
-            Message::Done { run, key, event } => {
+            Message::Done {
+                run,
+                key,
+                event,
+                room,
+            } => {
                 touched.insert(run);
                 let mut cancelling = false;
                 if let Some(active) = self.runs.get_mut(&run) {
@@ -370,7 +377,7 @@ impl Loop {
                     false => event,
                 };
                 if let Some(event) = event {
-                    self.job_ended(run, now, event, decided)?;
+                    self.job_ended(run, now, event, room, decided)?;
                 }
             }
         }
@@ -384,15 +391,16 @@ impl Loop {
         run: RunId,
         now: Moment,
         event: Event,
+        room: Option<Parking>,
         decided: &mut Decided,
     ) -> Result<(), DriveError> {
         let instead = match &event {
             Event::Suspended { by, took, .. } => ended_instead(*by, *took),
             _ => None,
         };
-        if self.step(run, now, event, decided)?.is_err()
-            && let Some(instead) = instead
-        {
+        if self.step(run, now, event, decided)?.is_ok() {
+            decided.parking.extend(room);
+        } else if let Some(instead) = instead {
             let _late = self.step(run, now, instead, decided)?;
         }
         Ok(())
@@ -510,6 +518,7 @@ impl Loop {
             faults,
             told,
             begun: _,
+            parking,
         } = decided;
         if !records.is_empty() {
             let (done, appended) = oneshot::channel();
@@ -537,6 +546,12 @@ impl Loop {
                     at,
                     event,
                 });
+            }
+        }
+        // After it is on record that the work waits, and before anything can take it up again.
+        for Parking(room) in parking {
+            if let Err(why) = room.park().await {
+                tracing::warn!(%why, "the directories of work that waits are not kept");
             }
         }
         for waiting in told {

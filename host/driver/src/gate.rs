@@ -28,7 +28,7 @@ pub(crate) enum Checked {
     /// It ended.
     Ended(GateEnd),
     /// It waits for a person: the event says for what.
-    Suspended(Event),
+    Suspended(Event, Option<crate::room::Room>),
 }
 
 /// Runs the gate.
@@ -112,15 +112,11 @@ async fn checked(
         let took = millis(since.elapsed());
         let tape = ready.tape.as_ref();
         return match call::part(shared, &ready.desk, caller.by, tape, ready.room, took).await {
-            Parted::Suspended(event) => Ok(Checked::Suspended(event)),
+            Parted::Suspended(event, room) => Ok(Checked::Suspended(event, room)),
             Parted::Failed(why) => Err(why.message),
         };
     }
-    match ready.room {
-        Some(room) if ready.tape.is_some() && shared.stopping() => room.park().await?,
-        Some(room) => room.discard().await,
-        None => {}
-    }
+    call::leave(shared, ready.room, ready.tape.is_some(), &gate.grants).await;
     match outcome {
         Outcome::Output(checks) => Ok(Checked::Ended(GateEnd::Checks { checks })),
         Outcome::Cancelled => Ok(Checked::Ended(GateEnd::Cancelled)),

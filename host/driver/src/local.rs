@@ -12,8 +12,9 @@ use crate::{
     planning,
     plugins::Plugins,
     project::Project,
+    room::Room,
     sessions::Sessions,
-    work::{Executor, Inbox, Job, JobKey, Message},
+    work::{Executor, Inbox, Job, JobKey, Message, Parking},
 };
 use cap_std::fs::Dir;
 use sandgate_engine::{Evaluated, Event, GateEnd};
@@ -123,8 +124,8 @@ impl Executor for Local {
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            let event = perform(&shared, run, job, &cancel, &inbox, answer.start).await;
-            answer.send(event);
+            let (event, room) = perform(&shared, run, job, &cancel, &inbox, answer.start).await;
+            answer.send(event, room);
         });
     }
 
@@ -153,9 +154,9 @@ async fn perform(
     cancel: &CancelToken,
     inbox: &Inbox,
     start: Instant,
-) -> Event {
-    match job {
-        Job::Plan { order } => planning::make(shared, run, order, cancel, inbox).await,
+) -> (Event, Option<Room>) {
+    let event = match job {
+        Job::Plan { order } => return planning::make(shared, run, order, cancel, inbox).await,
         Job::Evaluate {
             task,
             plan,
@@ -169,7 +170,7 @@ async fn perform(
             attempt,
             work,
         } => match attempt::run(shared, run, (task, attempt), *work, cancel, inbox).await {
-            Ran::Suspended(event) => event,
+            Ran::Suspended(event, room) => return (event, room),
             Ran::Ended(end) => Event::AttemptEnded {
                 task,
                 attempt,
@@ -195,7 +196,7 @@ async fn perform(
                 restore: restore.as_ref(),
             };
             match gate::run(shared, run, caller, &plan, finished, cancel).await {
-                gate::Checked::Suspended(event) => event,
+                gate::Checked::Suspended(event, room) => return (event, room),
                 gate::Checked::Ended(end) => Event::GateEnded {
                     gate,
                     attempt,
@@ -204,7 +205,8 @@ async fn perform(
                 },
             }
         }
-    }
+    };
+    (event, None)
 }
 
 /// The promise that each job is answered exactly once, kept even when its task panics or is dropped.
@@ -218,11 +220,11 @@ struct Answer {
 }
 
 impl Answer {
-    fn send(mut self, event: Event) {
-        self.deliver(Some(event));
+    fn send(mut self, event: Event, room: Option<Room>) {
+        self.deliver(Some(event), room);
     }
 
-    fn deliver(&mut self, event: Option<Event>) {
+    fn deliver(&mut self, event: Option<Event>, room: Option<Room>) {
         self.sent = true;
         lock(&self.running).remove(&(self.run, self.key));
         // The loop may be gone; then nobody waits for the answer.
@@ -230,6 +232,7 @@ impl Answer {
             run: self.run,
             key: self.key,
             event,
+            room: room.map(Parking),
         }));
     }
 }
@@ -245,7 +248,7 @@ impl Drop for Answer {
         let took: Millis = millis(self.start.elapsed());
         let event = match self.key {
             // Nobody was asked yet; the same command comes again when the run is taken over.
-            JobKey::AskGate(_) => return self.deliver(None),
+            JobKey::AskGate(_) => return self.deliver(None, None),
             JobKey::Plan => Event::PlannerFailed {
                 planner: None,
                 message,
@@ -273,7 +276,7 @@ impl Drop for Answer {
                 took,
             },
         };
-        self.deliver(Some(event));
+        self.deliver(Some(event), None);
     }
 }
 

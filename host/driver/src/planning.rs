@@ -7,6 +7,7 @@ use crate::{
     clock::millis,
     local::Shared,
     packet,
+    room::Room,
     work::{Inbox, PlanOrder},
 };
 use sandgate_engine::{Allowance, Event, Restore};
@@ -28,12 +29,12 @@ pub(crate) async fn make(
     order: Box<PlanOrder>,
     cancel: &CancelToken,
     inbox: &Inbox,
-) -> Event {
+) -> (Event, Option<Room>) {
     let planner = order.planner.clone();
     match made(shared, run, *order, cancel, inbox).await {
-        Ok(event) => event,
-        Err(Unmade::Suspended(event)) => *event,
-        Err(Unmade::Failed(message)) => Event::PlannerFailed { planner, message },
+        Ok(event) => (event, None),
+        Err(Unmade::Suspended(parted)) => *parted,
+        Err(Unmade::Failed(message)) => (Event::PlannerFailed { planner, message }, None),
     }
 }
 
@@ -42,7 +43,7 @@ enum Unmade {
     /// There is none.
     Failed(String),
     /// The planner waits for a person: the event says for what.
-    Suspended(Box<Event>),
+    Suspended(Box<(Event, Option<Room>)>),
 }
 
 impl From<String> for Unmade {
@@ -285,15 +286,11 @@ async fn ask(
         let took = millis(since.elapsed());
         let tape = ready.tape.as_ref();
         return match call::part(shared, &ready.desk, caller.by, tape, ready.room, took).await {
-            Parted::Suspended(event) => Err(Unmade::Suspended(Box::new(event))),
+            Parted::Suspended(event, room) => Err(Unmade::Suspended(Box::new((event, room)))),
             Parted::Failed(why) => Err(why.message.into()),
         };
     }
-    match ready.room {
-        Some(room) if ready.tape.is_some() && shared.stopping() => room.park().await?,
-        Some(room) => room.discard().await,
-        None => {}
-    }
+    call::leave(shared, ready.room, ready.tape.is_some(), &grants).await;
     match report.outcome {
         Outcome::Output(draft) => Ok(draft),
         other => Err(describe(other, timeout).1.into()),

@@ -81,6 +81,13 @@ impl Room {
             Ok(Err(error)) => return Err(crate::chain(&error)),
             Err(error) => return Err(format!("its directories could not be made: {error}")),
         };
+        if prepared.interrupted() && crate::call::changes(grants) {
+            return Err(
+                "the host stopped while it was at work in directories of its own, and what it changed since its last \
+                 recorded call is not known; a retry begins anew"
+                    .to_owned(),
+            );
+        }
         let merge = grants.merge.then(|| (run, title.to_owned()));
         Ok(Some(Self { prepared, merge }))
     }

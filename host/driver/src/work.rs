@@ -1,7 +1,10 @@
 //! The port to whoever does the work: jobs out, one answer each back. The loop knows nothing of components, and
 //! an executor knows nothing of the journal; another executor can be put in without touching a rule.
 
-use crate::control::{Done, Wanted, WishError};
+use crate::{
+    control::{Done, Wanted, WishError},
+    room::Room,
+};
 use sandgate_engine::{Allowance, Consented, Event, Feedback, Restore, Run, Timer};
 use sandgate_model::{
     About, Amount, Artifact, AttemptNo, CallRequest, Caller, Digest, GateIx, NeedKind, Payload,
@@ -254,6 +257,15 @@ impl Job {
     }
 }
 
+/// Directories on their way to be parked.
+pub(crate) struct Parking(pub(crate) Room);
+
+impl std::fmt::Debug for Parking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parking")
+    }
+}
+
 /// What comes back to the loop.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -265,6 +277,8 @@ pub(crate) enum Message {
         key: JobKey,
         /// What to record; absent when there is nothing.
         event: Option<Event>,
+        /// Directories to be parked when it is recorded that the work waits.
+        room: Option<Parking>,
     },
     /// A plugin wants to do something outside: record the intent, and say when it is durable.
     Call {
