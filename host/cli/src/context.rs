@@ -28,9 +28,6 @@ const OPERATOR_MAX: u64 = 1 << 20;
 /// The variable that says who somebody is, in a project that names principals.
 const TOKEN: &str = "SANDGATE_TOKEN";
 
-/// Where users have their names.
-const PASSWD: &str = "/etc/passwd";
-
 /// The hidden argument that makes this program compile one component and end.
 pub(crate) const COMPILE_WORKER: &str = "__compile";
 
@@ -88,10 +85,7 @@ impl Context {
 
     /// Who speaks: the token that is shown, and the user that the operating system says.
     pub(crate) fn speaker(&self) -> Speaker {
-        Speaker {
-            token: std::env::var(TOKEN).ok().filter(|token| !token.is_empty()),
-            user: user(),
-        }
+        Speaker::here(std::env::var(TOKEN).ok().filter(|token| !token.is_empty()))
     }
 
     /// The project's directory.
@@ -193,19 +187,6 @@ pub(crate) fn look_error(error: &LookError) -> CliError {
         }
         _ => cli,
     }
-}
-
-/// The name of the user that this process belongs to; never what the environment says it is. A user without a name is
-/// called by its number.
-fn user() -> String {
-    let uid = rustix::process::getuid().as_raw().to_string();
-    let names = std::fs::read_to_string(PASSWD).unwrap_or_default();
-    let name = names.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("uid:{uid}"))
 }
 
 /// A variable that holds an absolute path; the base directory specification says to ignore others.

@@ -77,12 +77,7 @@ fn done(wish: &Wish) -> &'static str {
 }
 
 /// A wish that was not granted, for a person.
-pub(crate) fn refused(
-    error: WishError,
-    run: Option<RunId>,
-    what: &str,
-    look: &Look,
-) -> CliError {
+pub(crate) fn refused(error: WishError, run: Option<RunId>, what: &str, look: &Look) -> CliError {
     match error {
         WishError::NoRun { run } => {
             CliError::usage(format!("the project has no run {}", run.short()))
@@ -96,11 +91,20 @@ pub(crate) fn refused(
             CliError::invalid(format!("{} has mistakes: nothing was changed", Esc(&what)))
                 .details(text, value)
         }
-        WishError::Unknown { why } => CliError::refused(Esc(&why).to_string())
-            .hint("SANDGATE_TOKEN says who you are; `[[principal]]` in sandgate.toml says who there is"),
+        WishError::Unknown { why } => unknown(&why),
+        WishError::Gone => {
+            CliError::host("whoever drives the project was about to end, and took nothing in")
+                .hint("try it again")
+        }
         WishError::Host { why } => CliError::host(Esc(&why).to_string())
             .hint("nothing of it was recorded; try it again, or look with `sandgate status`"),
     }
+}
+
+/// Somebody whom the project does not know.
+pub(crate) fn unknown(why: &str) -> CliError {
+    CliError::refused(Esc(why).to_string())
+        .hint("SANDGATE_TOKEN says who you are; `[[principal]]` in sandgate.toml says who there is")
 }
 
 /// A state of a run that does not allow it.
@@ -175,5 +179,87 @@ fn unsignalled(refusal: &SignalRefusal) -> CliError {
             error.hint("`sandgate signal --list` shows what is waited for and what came")
         }
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+    use sandgate_engine::Vote;
+    use sandgate_model::{Actor, Authenticated, Channel, Decision, Digest, Moment};
+
+    fn winner(name: &str) -> Vote {
+        Vote {
+            by: Actor {
+                name: name.to_owned(),
+                roles: Vec::new(),
+                operator: false,
+                authenticated: Authenticated::Os,
+                channel: Channel::Api,
+            },
+            decision: Decision::YES,
+            reason: String::new(),
+            at: Moment(0),
+        }
+    }
+
+    #[test]
+    fn refusals_have_their_promised_exit_codes() {
+        let why = || "because".to_owned();
+        let ask = AskNo(3);
+        let decision = |refusal| WishError::Decision { ask, refusal };
+        let run: RunId = "01932c5e-7c0a-7000-8000-0000deadbeef".parse().unwrap();
+        let signal = SignalRefusal::Stale { why: why() };
+        let cases = [
+            (decision(DecideRefusal::Unknown { ask }), Exit::Usage, "no request deadbeef/3"),
+            (
+                decision(DecideRefusal::Stale {
+                    seen: Digest::of(b"a"),
+                    is: Digest::of(b"b"),
+                }),
+                Exit::Usage,
+                "something else now",
+            ),
+            (
+                decision(DecideRefusal::Conflict {
+                    winner: winner("anna\u{202e}"),
+                }),
+                Exit::Usage,
+                "approved by anna\\u{202e} by the API at 1970-01-01",
+            ),
+            (decision(DecideRefusal::Expired), Exit::Usage, "has expired"),
+            (
+                decision(DecideRefusal::Withdrawn { why: why() }),
+                Exit::Usage,
+                "withdrawn: because",
+            ),
+            (
+                decision(DecideRefusal::NotAllowed { why: why() }),
+                Exit::Refused,
+                "deadbeef/3: because",
+            ),
+            (decision(DecideRefusal::Wrong { why: why() }), Exit::Usage, "because"),
+            (WishError::Signal { refusal: signal }, Exit::Usage, "stale"),
+            (WishError::NoRun { run }, Exit::Usage, "no run deadbeef"),
+            (
+                WishError::Illegal {
+                    state: RunState::Running,
+                    why: why(),
+                },
+                Exit::Usage,
+                "cannot be paused: because (it is running)",
+            ),
+            (WishError::Unknown { why: why() }, Exit::Refused, "SANDGATE_TOKEN"),
+            (WishError::Gone, Exit::Failed, "about to end"),
+            (WishError::Host { why: why() }, Exit::Failed, "because"),
+        ];
+        for (error, exit, says) in cases {
+            let error = refused(error, Some(run), "paused", &Look::plain());
+            let text = error.text(&Look::plain());
+            assert_eq!(error.exit(), exit, "{text}");
+            assert!(text.contains(says), "{text}");
+            assert!(text.contains("hint:"), "every refusal says what to do: {text}");
+        }
     }
 }

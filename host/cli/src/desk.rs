@@ -210,10 +210,7 @@ impl Desk {
 
     async fn turn(&mut self, wait: bool, stop: watch::Receiver<bool>) -> Result<(), CliError> {
         let watcher = Arc::clone(&self.watcher);
-        let result = self
-            .host
-            .drive(wait, stop, &mut Self::show(&watcher))
-            .await;
+        let result = self.host.drive(wait, stop, &mut Self::show(&watcher)).await;
         result.map_err(|e| {
             self.clear(CliError::host(e.to_string()).below(&e).hint(
                 "what was recorded is safe; when the cause is gone, go on with `sandgate resume`",
@@ -300,7 +297,11 @@ impl Desk {
 ///
 /// # Errors
 /// When it cannot be shown.
-pub(crate) fn show(ui: &Ui, summary: &ExecutionSummary, left: Option<&str>) -> Result<(), CliError> {
+pub(crate) fn show(
+    ui: &Ui,
+    summary: &ExecutionSummary,
+    left: Option<&str>,
+) -> Result<(), CliError> {
     // Whoever stopped reading early still wants to know how the run ended.
     let shown = match left {
         _ if ui.json() => ui.own_document(summary),

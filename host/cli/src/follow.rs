@@ -57,7 +57,8 @@ pub(crate) async fn follow(
     let Followed { run, left } = until_rest(ctx, project, id, how).await?;
     let summary = run.summary();
     let short = id.short();
-    let hint = format!("run {short} goes on where it is driven; `sandgate status {short}` shows how");
+    let hint =
+        format!("run {short} goes on where it is driven; `sandgate status {short}` shows how");
     desk::show(&ctx.ui, &summary, left.map(|_| hint.as_str()))?;
     Ok(left.unwrap_or_else(|| exit::of_run(summary::ended(&summary))))
 }
@@ -89,7 +90,9 @@ pub(crate) async fn until_rest(
         return Err(CliError::host(format!(
             "whoever drove run {short} is gone, and it has not ended"
         ))
-        .hint(format!("its state is safe; go on with `sandgate resume {short}`")));
+        .hint(format!(
+            "its state is safe; go on with `sandgate resume {short}`"
+        )));
     }
     let left = watcher.signal().filter(|_| !run.state().ended());
     Ok(Followed { run, left })

@@ -26,9 +26,7 @@ pub(crate) fn shown(
     ask: &AskView<'_>,
     look: &Look,
 ) -> Result<Shown, CliError> {
-    let bytes = reader
-        .bytes(&ask.ask.digest)
-        .map_err(|e| look_error(&e))?;
+    let bytes = reader.bytes(&ask.ask.digest).map_err(|e| look_error(&e))?;
     let what = match &ask.ask.about {
         About::Plan { .. } => What::Lines(plan(reader, project, run, ask, &bytes)?),
         _ => What::Bytes(&bytes),

@@ -71,14 +71,15 @@ impl State {
         runs.flat_map(|run| run.open_asks().map(|ask| (run.id(), ask.no)))
             .find(|asked| !self.asked.contains(asked))
     }
-}
 
     /// Whether whoever drives has a reason to stay: a question is open, or something is under way.
     fn busy(&self) -> bool {
         let moves = |run: &Run| {
             !run.state().ended() && !(run.idle() && !run.waits().iter().any(Wait::by_itself))
         };
-        self.blind || self.next().is_some() || self.tracker.runs().any(moves)
+        // Before the first question nobody waits for this answer, and it is not for free.
+        let under_way = || self.blind || self.tracker.runs().any(moves);
+        self.next().is_some() || (!self.asked.is_empty() && under_way())
     }
 }
 
@@ -91,13 +92,19 @@ impl Desk {
     /// Under the lock, so that the loop never sees "nothing to ask" while there is.
     fn tell(&self, state: &State) {
         let busy = !state.closed && state.busy();
-        self.busy.send_if_modified(|was| std::mem::replace(was, busy) != busy);
+        self.busy
+            .send_if_modified(|was| std::mem::replace(was, busy) != busy);
     }
 }
 
 impl Prompter {
     /// Starts, where a person can be asked.
-    pub(crate) fn start(ctx: &Context, project: Arc<Project>, send: Send, hold: Hold) -> Option<Self> {
+    pub(crate) fn start(
+        ctx: &Context,
+        project: Arc<Project>,
+        send: Send,
+        hold: Hold,
+    ) -> Option<Self> {
         if ctx.ui.quiet || ctx.ui.json() {
             return None;
         }
@@ -349,8 +356,8 @@ impl Asker {
     }
 
     fn text(&self, run: &Run, view: &AskView<'_>) -> Result<ask::Shown, crate::error::CliError> {
-        let reader = Reader::open(&self.project)
-            .map_err(|e: LookError| crate::context::look_error(&e))?;
+        let reader =
+            Reader::open(&self.project).map_err(|e: LookError| crate::context::look_error(&e))?;
         present::shown(&reader, &self.project, run, view, &self.look)
     }
 
@@ -372,16 +379,25 @@ impl Asker {
             Some(ask) if ask.state != AskState::Open => ask::state(ask, &self.look),
             _ => "it stays open".to_owned(),
         };
-        format!("\n{}/{no}: {what}; nothing more is asked here\n", run.id().short())
+        format!(
+            "\n{}/{no}: {what}; nothing more is asked here\n",
+            run.id().short()
+        )
     }
 
     fn open(&self, run: RunId, no: AskNo) -> String {
-        format!("{}/{no} stays open; `sandgate approvals` lists it\n", run.short())
+        format!(
+            "{}/{no} stays open; `sandgate approvals` lists it\n",
+            run.short()
+        )
     }
 }
 
 /// Whether the person typed enough of the digest to have looked at it.
 pub(crate) fn typed(digest: &Digest, line: &str) -> bool {
-    let digits = line.strip_prefix("sha256:").unwrap_or(line).to_ascii_lowercase();
+    let digits = line
+        .strip_prefix("sha256:")
+        .unwrap_or(line)
+        .to_ascii_lowercase();
     digits.len() >= DIGITS && digest.hex().starts_with(&digits)
 }

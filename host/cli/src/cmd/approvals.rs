@@ -1,14 +1,8 @@
 //! `approvals`: what waits for people and for signals, in every run.
 
 use crate::{
-    args::Approvals,
-    context::Context,
-    control::Control,
-    error::CliError,
-    exit::Exit,
-    pick,
-    ui::now,
-    view::approvals,
+    args::Approvals, context::Context, control::Control, error::CliError, exit::Exit, pick,
+    ui::now, view::approvals,
 };
 use sandgate_driver::Wish;
 use sandgate_engine::Run;
@@ -58,10 +52,11 @@ async fn revoke(ctx: &Context, typed: &str, reason: &str) -> Result<Exit, CliErr
     let project = ctx.project()?;
     let reader = ctx.reader(&project)?;
     if !typed.contains('/') {
-        return Err(
-            CliError::usage(format!("`{}` does not name an approval", crate::ui::Esc(typed)))
-                .hint("write RUN/N; `sandgate approvals --standing` lists what holds for a run"),
-        );
+        return Err(CliError::usage(format!(
+            "`{}` does not name an approval",
+            crate::ui::Esc(typed)
+        ))
+        .hint("write RUN/N; `sandgate approvals --standing` lists what holds for a run"));
     }
     let (run, ask) = pick::ask::ask(&reader, &[], typed, false)?;
     drop(reader);

@@ -64,12 +64,7 @@ pub(super) async fn reject(ctx: &Context, args: &Reject) -> Result<Exit, CliErro
     decide(ctx, &args.ids, args.all, &say).await
 }
 
-async fn decide(
-    ctx: &Context,
-    ids: &[String],
-    all: bool,
-    say: &Say<'_>,
-) -> Result<Exit, CliError> {
+async fn decide(ctx: &Context, ids: &[String], all: bool, say: &Say<'_>) -> Result<Exit, CliError> {
     let project = ctx.project()?;
     let reader = ctx.reader(&project)?;
     let targets = targets(&reader, ids, all)?;
@@ -78,8 +73,9 @@ async fn decide(
         return Ok(Exit::Success);
     }
     if say.act.digest.is_some() && targets.len() > 1 {
-        return Err(CliError::usage("`--digest` goes with one request")
-            .hint("name one request, or leave `--digest` out: the digest of what is shown is used"));
+        return Err(CliError::usage("`--digest` goes with one request").hint(
+            "name one request, or leave `--digest` out: the digest of what is shown is used",
+        ));
     }
     for target in &targets {
         fits(target, say)?;
@@ -103,7 +99,9 @@ async fn decide(
             .await
             .map_err(|e| after(e, &decided))?;
         let Done::Decided { each } = done else {
-            return Err(CliError::host("the host answered something else than it was asked"));
+            return Err(CliError::host(
+                "the host answered something else than it was asked",
+            ));
         };
         decided.extend(each.into_iter().map(|(ask, judged)| One {
             id: format!("{}/{ask}", run.short()),
@@ -125,7 +123,10 @@ fn after(error: CliError, decided: &[One]) -> CliError {
         return error;
     }
     let ids: Vec<&str> = decided.iter().map(|one| one.id.as_str()).collect();
-    error.hint(format!("decided before that, and recorded: {}", ids.join(", ")))
+    error.hint(format!(
+        "decided before that, and recorded: {}",
+        ids.join(", ")
+    ))
 }
 
 fn targets(reader: &Reader, ids: &[String], all: bool) -> Result<Vec<Target>, CliError> {
@@ -209,7 +210,10 @@ fn confirmed(
     let mut typed = true;
     for target in targets {
         // What was decided already needs no reading; the answer to it comes from the record.
-        let open = target.run.ask(target.ask).filter(|a| a.state == AskState::Open);
+        let open = target
+            .run
+            .ask(target.ask)
+            .filter(|a| a.state == AskState::Open);
         let Some(view) = open else { continue };
         let shown = present::shown(reader, project, &target.run, &view, &ui.err)?;
         match &mut terminal {
@@ -336,7 +340,9 @@ pub(super) async fn answer(ctx: &Context, args: &Answer) -> Result<Exit, CliErro
                 .collect();
             report(ctx, &decided)?;
         }
-        _ if ctx.ui.json() => ctx.ui.document("sandgate.answered/1", json!({ "id": id }))?,
+        _ if ctx.ui.json() => ctx
+            .ui
+            .document("sandgate.answered/1", json!({ "id": id }))?,
         _ => ctx
             .ui
             .print(&format!("{id}: {}\n", ctx.ui.out.good("answered")))?,
@@ -354,14 +360,17 @@ pub(super) async fn go_on(
 ) -> Result<Exit, CliError> {
     if there {
         if drive {
-            ctx.ui.note("another process drives this project, so it goes on there");
+            ctx.ui
+                .note("another process drives this project, so it goes on there");
         }
         return Ok(Exit::Success);
     }
     let reader = ctx.reader(&project)?;
     let mut open = Vec::new();
     for id in runs {
-        let run = reader.run(*id).map_err(|e| crate::context::look_error(&e))?;
+        let run = reader
+            .run(*id)
+            .map_err(|e| crate::context::look_error(&e))?;
         if !run.state().ended() {
             open.push(*id);
         }

@@ -9,7 +9,7 @@ use crate::{
     ui::{Esc, lines, now},
     view::{self, why},
 };
-use sandgate_driver::{Project, Reader};
+use sandgate_driver::{Project, Reader, RunRow};
 use sandgate_engine::Run;
 use sandgate_journal::Driving;
 use sandgate_model::{Digest, Payload};
@@ -27,6 +27,7 @@ pub(super) fn runs(ctx: &Context, args: &Runs) -> Result<Exit, CliError> {
     if !args.all {
         rows.drain(..all.saturating_sub(args.limit));
     }
+    let rows = waiting(ctx, &project, rows)?;
     let ui = &ctx.ui;
     if ui.json() {
         ui.document("sandgate.runs/1", json!({ "runs": rows, "total": all }))?;
@@ -42,6 +43,30 @@ pub(super) fn runs(ctx: &Context, args: &Runs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// The rows, each with how many requests of the run wait for people.
+fn waiting(
+    ctx: &Context,
+    project: &Project,
+    rows: Vec<RunRow>,
+) -> Result<Vec<view::runs::Row>, CliError> {
+    let reader = ctx.reader_if_any(project)?;
+    let count = |row: &RunRow| match &reader {
+        Some(reader) if !row.state.ended() => {
+            let run = reader.run(row.run).map_err(|e| look_error(&e))?;
+            Ok(run.open_asks().count())
+        }
+        _ => Ok(0),
+    };
+    rows.into_iter()
+        .map(|row| {
+            Ok(view::runs::Row {
+                asks: count(&row)?,
+                row,
+            })
+        })
+        .collect()
 }
 
 /// The run that is meant, as it is now.
@@ -82,6 +107,7 @@ pub(super) fn status(ctx: &Context, args: &Which) -> Result<Exit, CliError> {
                 "gates": summary.gates,
                 "cost_micros": summary.cost_micros,
                 "waits": summary.waits,
+                "asks": summary.asks,
                 "host": host,
             }),
         )?;
@@ -214,7 +240,7 @@ pub(super) fn why(ctx: &Context, args: &Why) -> Result<Exit, CliError> {
         None => None,
     };
     let summary = run.summary();
-    let found = why::collect(&summary, named.as_ref());
+    let found = why::collect(&summary, run.open_waits(), named.as_ref());
     match ctx.ui.json() {
         true => ctx.ui.document("sandgate.why/1", &found)?,
         false => ctx

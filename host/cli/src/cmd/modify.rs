@@ -74,7 +74,9 @@ pub(super) async fn modify(ctx: &Context, args: &Modify) -> Result<Exit, CliErro
     drop(control);
     edited.remove();
     let Done::Modified { digest, revision } = done else {
-        return Err(CliError::host("the host answered something else than it was asked"));
+        return Err(CliError::host(
+            "the host answered something else than it was asked",
+        ));
     };
     let reader = ctx.reader(&project)?;
     report(ctx, &reader, &run, &plan, digest, revision)?;
@@ -196,9 +198,8 @@ fn read(from: impl Read, path: &Path) -> Result<String, CliError> {
 
 /// Opens the document in the person's editor, in a file for them alone.
 fn in_editor(project: &Project, run: &str, text: &str) -> Result<Edited, CliError> {
-    let elsewhere = format!(
-        "`sandgate modify {run} --show` writes the plan, `--from FILE` takes it back"
-    );
+    let elsewhere =
+        format!("`sandgate modify {run} --show` writes the plan, `--from FILE` takes it back");
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage("there is no terminal for an editor").hint(elsewhere));
     }
@@ -209,8 +210,10 @@ fn in_editor(project: &Project, run: &str, text: &str) -> Result<Edited, CliErro
     let Some(editor) = editor else {
         return Err(CliError::usage("neither VISUAL nor EDITOR names an editor").hint(elsewhere));
     };
-    let dir = directory(project)
-        .ok_or_else(|| CliError::host("there is no directory for a temporary file outside the project").hint(elsewhere))?;
+    let dir = directory(project).ok_or_else(|| {
+        CliError::host("there is no directory for a temporary file outside the project")
+            .hint(elsewhere)
+    })?;
     let name = format!("sandgate-plan-{run}-{}.toml", uuid::Uuid::now_v7());
     let path = dir.join(name);
     let mut file = OpenOptions::new()
@@ -261,12 +264,13 @@ fn open_editor(editor: &OsString, path: &Path) -> Result<(), CliError> {
             Esc(&shown)
         ))
         .hint(kept)),
-        Err(error) => {
-            Err(CliError::usage(format!("the editor `{}` cannot be started", Esc(&shown)))
-                .caused_by(&error)
-                .hint("VISUAL and EDITOR say which one is used")
-                .hint(kept))
-        }
+        Err(error) => Err(CliError::usage(format!(
+            "the editor `{}` cannot be started",
+            Esc(&shown)
+        ))
+        .caused_by(&error)
+        .hint("VISUAL and EDITOR say which one is used")
+        .hint(kept)),
     }
 }
 
@@ -299,7 +303,10 @@ fn report(
             }),
         );
     }
-    let mut text = format!("run {short} has plan revision {revision}, {}\n", strict(&digest.to_string()));
+    let mut text = format!(
+        "run {short} has plan revision {revision}, {}\n",
+        strict(&digest.to_string())
+    );
     for line in diff::lines(&diff) {
         text.push_str(&format!("  {line}\n"));
     }

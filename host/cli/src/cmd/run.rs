@@ -323,7 +323,10 @@ pub(super) async fn plan(ctx: &Context, args: &WorkflowArgs) -> Result<Exit, Cli
     let ui = &ctx.ui;
     let Some(made) = run.plan().filter(|_| run.state() == RunState::PlanReview) else {
         let summary = run.summary();
-        let hint = format!("run {0} is safe; go on with `sandgate resume {0}`", id.short());
+        let hint = format!(
+            "run {0} is safe; go on with `sandgate resume {0}`",
+            id.short()
+        );
         desk::show(ui, &summary, left.map(|_| hint.as_str()))?;
         return Ok(left.unwrap_or_else(|| exit::of_run(summary::ended(&summary))));
     };
@@ -364,7 +367,9 @@ async fn planned(
     desk.drive(false).await?;
     desk.finish();
     let run = desk.run(id)?;
-    let left = desk.signal().filter(|_| run.plan().is_none() && !run.state().ended());
+    let left = desk
+        .signal()
+        .filter(|_| run.plan().is_none() && !run.state().ended());
     Ok((run, left))
 }
 

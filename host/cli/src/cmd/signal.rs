@@ -56,7 +56,9 @@ pub(super) async fn signal(ctx: &Context, args: &Signal) -> Result<Exit, CliErro
     let there = control.is_there();
     drop(control);
     let Done::Signalled { to, near, repeat } = done else {
-        return Err(CliError::host("the host answered something else than it was asked"));
+        return Err(CliError::host(
+            "the host answered something else than it was asked",
+        ));
     };
     match ctx.ui.json() {
         true => ctx.ui.document(
@@ -165,11 +167,17 @@ fn list(ctx: &Context) -> Result<Exit, CliError> {
     };
     let now = now();
     let waits = approvals::waiting(&runs);
-    let kept: Vec<_> = inbox.iter().flat_map(|inbox| inbox.unmatched(now)).collect();
+    let kept: Vec<_> = inbox
+        .iter()
+        .flat_map(|inbox| inbox.unmatched(now))
+        .collect();
     let ui = &ctx.ui;
     if ui.json() {
         let kept: Vec<_> = kept.iter().map(|k| &k.signal).collect();
-        ui.document("sandgate.signals/1", json!({ "waits": waits, "unmatched": kept }))?;
+        ui.document(
+            "sandgate.signals/1",
+            json!({ "waits": waits, "unmatched": kept }),
+        )?;
         return Ok(Exit::Success);
     }
     let mut out = approvals::waiting_text(&waits, now, &ui.out);
@@ -177,7 +185,10 @@ fn list(ctx: &Context) -> Result<Exit, CliError> {
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&format!("{}\n", ui.out.bold("signals that nobody waited for")));
+        out.push_str(&format!(
+            "{}\n",
+            ui.out.bold("signals that nobody waited for")
+        ));
     }
     for kept in kept {
         let signal = &kept.signal;

@@ -154,7 +154,10 @@ pub(super) async fn cancel(ctx: &Context, args: &Cancel) -> Result<Exit, CliErro
             "run {} is to be cancelled, and has not ended yet",
             id.short()
         ))
-        .hint(format!("`sandgate status {}` shows what still runs", id.short()))),
+        .hint(format!(
+            "`sandgate status {}` shows what still runs",
+            id.short()
+        ))),
     }
 }
 

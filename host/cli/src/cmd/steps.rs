@@ -19,11 +19,15 @@ use std::sync::Arc;
 pub(super) async fn dispatch(ctx: &Context, args: &Step) -> Result<Exit, CliError> {
     let project = ctx.project()?;
     let id = pick::run(&ctx.reader(&project)?, args.run.as_deref())?;
-    let exit = step(ctx, &project, id, Request::Dispatch, Wish::Dispatch { run: id }).await?;
-    let run = ctx
-        .reader(&project)?
-        .run(id)
-        .map_err(|e| look_error(&e))?;
+    let exit = step(
+        ctx,
+        &project,
+        id,
+        Request::Dispatch,
+        Wish::Dispatch { run: id },
+    )
+    .await?;
+    let run = ctx.reader(&project)?.run(id).map_err(|e| look_error(&e))?;
     Ok(dispatched(&run).unwrap_or(exit))
 }
 

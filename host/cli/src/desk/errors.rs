@@ -41,6 +41,7 @@ pub(crate) fn submit_error(ui: &Ui, error: SubmitError) -> CliError {
     match error {
         SubmitError::Invalid(found) => diagnostics::not_taken(ui, &found),
         SubmitError::Request(error) => request_error(&error),
+        SubmitError::Wish(error) => control::refused(error, None, "started", &ui.err),
         SubmitError::Plan(why) => CliError::invalid(format!("no plan can be made: {}", Esc(&why))),
         error => CliError::host(error.to_string()).below(&error),
     }
@@ -81,5 +82,8 @@ pub(super) fn impossible(id: RunId, what: &str, illegal: &Illegal) -> CliError {
 }
 
 pub(super) fn request_error(error: &RequestError) -> CliError {
+    if let RequestError::Unknown(why) = error {
+        return control::unknown(why);
+    }
     CliError::host(error.to_string()).below(error)
 }

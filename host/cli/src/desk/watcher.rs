@@ -47,7 +47,12 @@ impl Watcher {
     }
 
     /// Asks approvals and questions in place from now on, where a person can be asked.
-    pub(crate) fn ask(self: &Arc<Self>, ctx: &Context, project: Arc<Project>, send: prompter::Send) {
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        ctx: &Context,
+        project: Arc<Project>,
+        send: prompter::Send,
+    ) {
         let watcher = Arc::downgrade(self);
         let hold = move |held: bool| {
             let Some(watcher) = watcher.upgrade() else {

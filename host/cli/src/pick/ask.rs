@@ -46,15 +46,16 @@ pub(crate) fn ask(
             Some(run) => run.clone(),
             None => reader.run(id).map_err(|e| look_error(&e))?,
         };
-        let found = no.parse().ok().map(AskNo).filter(|no| run.ask(*no).is_some());
+        let found = no
+            .parse()
+            .ok()
+            .map(AskNo)
+            .filter(|no| run.ask(*no).is_some());
         return match found {
             Some(no) => Ok((run, no)),
             None => {
-                let error = CliError::usage(format!(
-                    "run {} has no request `{}`",
-                    id.short(),
-                    Esc(no)
-                ));
+                let error =
+                    CliError::usage(format!("run {} has no request `{}`", id.short(), Esc(no)));
                 Err(listed(error, &open(std::slice::from_ref(&run), question)))
             }
         };
@@ -82,9 +83,7 @@ pub(crate) fn ask(
             let error = CliError::usage(format!("`{}` fits {n} requests", Esc(typed)));
             let fit: Vec<_> = waiting
                 .iter()
-                .filter(|(run, ask)| {
-                    Some(ask.no) == number || super::clean_fits(run.id(), typed)
-                })
+                .filter(|(run, ask)| Some(ask.no) == number || super::clean_fits(run.id(), typed))
                 .map(|(run, ask)| (*run, ask.clone()))
                 .collect();
             Err(listed(error, &fit))
@@ -106,7 +105,11 @@ fn listed(error: CliError, waiting: &[(&Run, AskView<'_>)]) -> CliError {
         .iter()
         .take(CANDIDATES_MAX)
         .map(|(run, view)| {
-            format!("{} ({})", ask::id(run, view), short(&view.ask.what, WHAT_MAX))
+            format!(
+                "{} ({})",
+                ask::id(run, view),
+                short(&view.ask.what, WHAT_MAX)
+            )
         })
         .collect();
     let error = match shown.is_empty() {
@@ -131,7 +134,9 @@ pub(crate) fn begins(digest: &Digest, typed: &str) -> Result<bool, CliError> {
             "`{}` is not the beginning of a digest",
             Esc(&typed)
         ))
-        .hint(format!("give at least {DIGEST_MIN} of its hexadecimal digits")));
+        .hint(format!(
+            "give at least {DIGEST_MIN} of its hexadecimal digits"
+        )));
     }
     Ok(digest.hex().starts_with(digits))
 }

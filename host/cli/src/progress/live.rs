@@ -27,6 +27,9 @@ const ROWS_MAX: usize = 8;
 /// Finished tasks are listed one by one up to this many tasks; above it only what went wrong is.
 const EVERY_TASK_MAX: usize = 300;
 
+/// Rows of requests that wait for people.
+const ASKS_MAX: usize = 3;
+
 /// Of a plugin's progress message.
 const MESSAGE_MAX: usize = 80;
 
@@ -229,6 +232,15 @@ impl State {
             let state = words::run_state(&self.look, run.state(), None, run.paused());
             let id = self.look.bold(format!("run {}", run.id().short()));
             rows.push(format!("{id} {state}  {counted}{elapsed}"));
+            for ask in run.open_asks().take(ASKS_MAX) {
+                let what = short(&ask.ask.what, MESSAGE_MAX);
+                rows.push(format!(
+                    "{} {}/{}: {what}",
+                    self.look.warn(words::awaiting(&ask.ask.about)),
+                    run.id().short(),
+                    ask.no
+                ));
+            }
         }
         rows
     }

@@ -133,7 +133,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn visible(lines: &[String]) -> bool {
-        lines.iter().all(|l| l.bytes().all(|b| (0x20..0x7f).contains(&b)))
+        lines
+            .iter()
+            .all(|l| l.bytes().all(|b| (0x20..0x7f).contains(&b)))
     }
 
     #[test]
@@ -147,26 +149,46 @@ mod tests {
 
     #[test]
     fn every_byte_and_every_trick_is_visible() {
-        let mut probes: Vec<String> = (0..0xa0u32).filter_map(char::from_u32).map(String::from).collect();
-        for range in [0x202a..=0x202e, 0x2066..=0x2069, 0x200b..=0x200f, 0xfeff..=0xfeff] {
+        let mut probes: Vec<String> = (0..0xa0u32)
+            .filter_map(char::from_u32)
+            .map(String::from)
+            .collect();
+        for range in [
+            0x202a..=0x202e,
+            0x2066..=0x2069,
+            0x200b..=0x200f,
+            0xfeff..=0xfeff,
+        ] {
             probes.extend(range.filter_map(char::from_u32).map(String::from));
         }
         // Letters that look like those of `sudo`, `rm` and `paypal`, and digits of other scripts.
-        probes.extend("ѕuԁо rт раураӏ аеорсухіј ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ ɡ ℓ ⅼ １２３ ＄ ／ ∕ ⁄ ․ ‐ ‑ − ՝ ׳".chars().map(String::from));
+        probes.extend(
+            "ѕuԁо rт раураӏ аеорсухіј ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ ɡ ℓ ⅼ １２３ ＄ ／ ∕ ⁄ ․ ‐ ‑ − ՝ ׳"
+                .chars()
+                .map(String::from),
+        );
         let probes: Vec<String> = probes.into_iter().filter(|p| p != " ").collect();
         let mut seen = BTreeMap::new();
         let mut raw = 0;
         for probe in &probes {
-            let json = serde_json::to_string(&serde_json::json!({ "k": format!("a{probe}b") })).unwrap();
+            let json =
+                serde_json::to_string(&serde_json::json!({ "k": format!("a{probe}b") })).unwrap();
             // Also as JSON that does not escape what it must not contain: then it is no JSON, and shown as text.
-            for text in [format!("a{probe}b"), json, format!("{{\"k\":\"a{probe}b\"}}")] {
+            for text in [
+                format!("a{probe}b"),
+                json,
+                format!("{{\"k\":\"a{probe}b\"}}"),
+            ] {
                 let shown = canonical(text.as_bytes());
                 if !visible(&shown.lines) {
                     raw += 1;
                 }
                 if let Some(other) = seen.insert(shown.lines.join("\n"), text.clone()) {
                     let same = |t: &str| serde_json::from_str::<serde_json::Value>(t).ok();
-                    assert!(other == text || same(&other) == same(&text), "{other:?} and {text:?}");
+                    assert!(
+                        other == text || same(&other) == same(&text),
+                        "{other:?} and {text:?}"
+                    );
                 }
             }
         }
@@ -176,7 +198,10 @@ mod tests {
             assert!(!shown.text);
         }
         assert_eq!(raw, 0);
-        println!("{} probes through the approval text, {raw} raw", probes.len() * 3 + 256);
+        println!(
+            "{} probes through the approval text, {raw} raw",
+            probes.len() * 3 + 256
+        );
     }
 
     proptest! {

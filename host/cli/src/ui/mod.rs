@@ -8,9 +8,9 @@ mod prompt;
 mod table;
 mod units;
 
+pub(crate) use canonical::canonical;
 #[cfg(test)]
 pub(crate) use escape::tests::hostile;
-pub(crate) use canonical::{Canonical, canonical};
 pub(crate) use escape::{Esc, ascii, line, lines, short, strict};
 pub(crate) use prompt::{Reply, Terminal, Word};
 pub(crate) use table::Table;

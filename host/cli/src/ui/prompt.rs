@@ -88,7 +88,11 @@ impl<I: AsFd, O: Write> Terminal<I, O> {
     /// Writes, and asks nothing.
     pub(crate) fn say(&mut self, text: &str) {
         // A terminal that went away is found out by asking.
-        drop(self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()));
+        drop(
+            self.output
+                .write_all(text.as_bytes())
+                .and_then(|()| self.output.flush()),
+        );
     }
 
     /// Shows `text` and `question`, and waits for a line as long as `open` says that there is something to answer.
@@ -134,7 +138,9 @@ impl<I: AsFd, O: Write> Terminal<I, O> {
             if !open() {
                 return Reply::Withdrawn;
             }
-            let whole = got.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
+            let whole = got
+                .strip_suffix(b"\n")
+                .and_then(|line| std::str::from_utf8(line).ok());
             match whole {
                 Some(line) => return Reply::Line(line.trim_ascii().to_owned()),
                 // The terminal cut it off, or it is no text.
@@ -187,7 +193,12 @@ mod tests {
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
         let name = ptsname(&person, Vec::new()).unwrap();
-        let program = open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let program = open(
+            name.as_c_str(),
+            OFlags::RDWR | OFlags::NOCTTY,
+            Mode::empty(),
+        )
+        .unwrap();
         (person, program)
     }
 
@@ -238,7 +249,10 @@ mod tests {
         );
         leaked += usize::from(reply != Reply::Line("later".into()));
         assert_eq!(leaked, 0);
-        println!("{} answers typed too early, {leaked} counted", early.len() + 1);
+        println!(
+            "{} answers typed too early, {leaked} counted",
+            early.len() + 1
+        );
     }
 
     #[test]
@@ -303,7 +317,22 @@ mod tests {
         ] {
             assert_eq!(Word::of(text), word);
         }
-        for text in ["", "ye", "yes!", "yess", "Y", "YES", "y y", "j", "ok", "1", "true", "nope", "y\u{200b}", "у"] {
+        for text in [
+            "",
+            "ye",
+            "yes!",
+            "yess",
+            "Y",
+            "YES",
+            "y y",
+            "j",
+            "ok",
+            "1",
+            "true",
+            "nope",
+            "y\u{200b}",
+            "у",
+        ] {
             assert_eq!(Word::of(text), Word::Other, "{text}");
         }
     }

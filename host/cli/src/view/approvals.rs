@@ -1,11 +1,9 @@
 //! What waits for people and for signals, over all runs: the list of `approvals`.
 
 use super::{ask, words};
-use crate::ui::{Look, Table, count, lines, short, span};
+use crate::ui::{Look, Table, lines, short, span};
 use sandgate_engine::{AskState, AskView, Need, OpenWait, Run, Standing, Vote, Wait};
-use sandgate_model::{
-    About, AskNo, Digest, Moment, NeedKind, Question, RunId, SignalType, TaskId,
-};
+use sandgate_model::{About, AskNo, Digest, Moment, NeedKind, Question, RunId, SignalType, TaskId};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -141,16 +139,18 @@ fn waits(run: &Run) -> impl Iterator<Item = WaitRow> {
         })
         .collect();
     let workflow = run.workflow().to_string();
-    run.open_waits().into_iter().map(move |wait: OpenWait| WaitRow {
-        command: words::signal(wait.kind.as_str(), &wait.matches),
-        run: wait.run,
-        workflow: workflow.clone(),
-        until: until.get(&wait.id).copied(),
-        task: wait.id,
-        signal: wait.kind,
-        matches: wait.matches,
-        since: wait.since,
-    })
+    run.open_waits()
+        .into_iter()
+        .map(move |wait: OpenWait| WaitRow {
+            command: words::signal(wait.kind.as_str(), &wait.matches),
+            run: wait.run,
+            workflow: workflow.clone(),
+            until: until.get(&wait.id).copied(),
+            task: wait.id,
+            signal: wait.kind,
+            matches: wait.matches,
+            since: wait.since,
+        })
 }
 
 /// As text; empty when nothing waits.
@@ -158,7 +158,13 @@ pub(crate) fn text(list: &List<'_>, now: Moment, look: &Look) -> String {
     let mut out = String::new();
     section(&mut out, "plans to review", &list.plans, now, look);
     section(&mut out, "approvals", &list.approvals, now, look);
-    section(&mut out, "questions (awaiting response)", &list.questions, now, look);
+    section(
+        &mut out,
+        "questions (awaiting response)",
+        &list.questions,
+        now,
+        look,
+    );
     let waits = waiting_text(&list.signals, now, look);
     if !waits.is_empty() && !out.is_empty() {
         out.push('\n');
@@ -179,9 +185,9 @@ pub(crate) fn waiting_text(rows: &[WaitRow], now: Moment, look: &Look) -> String
         heading(&mut out, look, "signals awaited");
     }
     for wait in rows {
-        let until = wait
-            .until
-            .map_or(String::new(), |at| format!(", until {}", look.zone.clock(at)));
+        let until = wait.until.map_or(String::new(), |at| {
+            format!(", until {}", look.zone.clock(at))
+        });
         out.push_str(&format!(
             "  {} of {} ({}): a signal of type {}{}\n",
             look.bold(&wait.task),
@@ -226,7 +232,11 @@ fn section(out: &mut String, head: &str, rows: &[Row<'_>], now: Moment, look: &L
             for text in lines(&question.text) {
                 out.push_str(&format!("    | {text}\n"));
             }
-            let choices: Vec<String> = question.choices.iter().map(|c| crate::ui::line(c)).collect();
+            let choices: Vec<String> = question
+                .choices
+                .iter()
+                .map(|c| crate::ui::line(c))
+                .collect();
             if !choices.is_empty() {
                 out.push_str(&format!("    choices   {}\n", choices.join(" | ")));
             }
@@ -250,22 +260,6 @@ fn section(out: &mut String, head: &str, rows: &[Row<'_>], now: Moment, look: &L
             }
         }
     }
-}
-
-/// How many of each wait, in a few words; empty when nothing does.
-pub(crate) fn counts(list: &List<'_>) -> String {
-    let mut parts = Vec::new();
-    for (n, one) in [
-        (list.plans.len(), "plan"),
-        (list.approvals.len(), "approval"),
-        (list.questions.len(), "question"),
-        (list.signals.len(), "signal"),
-    ] {
-        if n > 0 {
-            parts.push(count(n, one));
-        }
-    }
-    parts.join(", ")
 }
 
 /// An approval that holds for a run.
@@ -298,7 +292,9 @@ pub(crate) fn standing(runs: &[Run]) -> Vec<StandingRow> {
                 run: run.id(),
                 workflow: run.workflow().to_string(),
                 task: run.task(held.task).map(|t| t.id),
-                what: ask.as_ref().map_or_else(String::new, |a| a.ask.what.clone()),
+                what: ask
+                    .as_ref()
+                    .map_or_else(String::new, |a| a.ask.what.clone()),
                 digest: held.digest,
                 uses: held.uses,
                 revoked: held.revoked,
@@ -315,7 +311,9 @@ pub(crate) fn standing_text(rows: &[StandingRow], look: &Look) -> String {
     for row in rows {
         table.row([
             look.bold(&row.id),
-            row.task.as_ref().map_or_else(String::new, ToString::to_string),
+            row.task
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
             row.uses.to_string(),
             row.by.as_deref().map(crate::ui::line).unwrap_or_default(),
             match row.revoked {

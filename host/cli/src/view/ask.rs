@@ -147,7 +147,11 @@ pub(crate) fn text(
     now: Moment,
     look: &Look,
 ) -> Shown {
-    let head = format!("request {}: {}", id(run, ask), strict(&about(run, &ask.ask.about)));
+    let head = format!(
+        "request {}: {}",
+        id(run, ask),
+        strict(&about(run, &ask.ask.about))
+    );
     let mut out = vec![look.bold(head)];
     let mut row = |name: &str, text: String| out.push(format!("  {:<9} {text}", name));
     row("run", format!("{} of {}", run.id(), run.workflow()));

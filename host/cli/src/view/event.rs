@@ -79,11 +79,13 @@ pub(crate) fn line(event: &Event, run: &Run, look: &Look) -> Line {
                 0 => String::new(),
                 n => format!(", {}", count(n, "gate")),
             };
-            main(format!(
+            let mut line = main(format!(
                 "plan{by}: {}{gates} {}",
                 count(plan.tasks.len(), "task"),
                 look.dim(format!("sha256:{}", digest.short()))
-            ))
+            ));
+            line.below.extend(said::review(run, look));
+            line
         }
         Event::DispatchRequested => side("dispatch was asked for".to_owned()),
         Event::VerifyRequested => side("verification was asked for".to_owned()),

@@ -43,6 +43,7 @@ fn task(id: &str, needs: &[u32]) -> PlanTask {
         repeatable: false,
         approval_before: false,
         approval_after: false,
+        approval_rule: None,
         grants: Grants::default(),
         budget: None,
         limits: sandgate_model::TaskLimits::default(),
@@ -88,6 +89,7 @@ pub(crate) fn plan(gates: bool) -> Plan {
         on_failure: OnFailure::Continue,
         timeout: None,
         review: false,
+        review_rule: None,
         budget: None,
     }
 }
@@ -109,6 +111,8 @@ pub(crate) fn planned(plan: Plan, steps: Steps) -> Script {
                 inputs: plan.inputs.clone(),
                 steps,
                 planners: plan.planner.clone().into_iter().collect(),
+                rules: Vec::new(),
+                by: None,
             },
         ),
         (1, Event::PlanningStarted),

@@ -23,3 +23,6 @@ pub(crate) mod fixture;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod people_tests;

@@ -6,8 +6,7 @@ use crate::ui::{canonical, count, money, span, strict};
 use sandgate_authority::authority_lines;
 use sandgate_driver::CostRange;
 use sandgate_model::{
-    Digest, Grants, OnFailure, OverBudget, Plan, PlanTask, PluginName, Session, TaskLimits,
-    TaskWork,
+    Grants, OnFailure, OverBudget, Plan, PlanTask, PluginName, Session, TaskLimits, TaskWork,
 };
 use sandgate_workflow::PlanDiff;
 use serde_json::Value;
@@ -28,7 +27,11 @@ pub(crate) fn lines(plan: &Plan, beside: &Beside<'_>) -> Vec<String> {
     out.push(String::new());
     out.push("plugins".to_owned());
     for (name, plugin) in &plan.plugins {
-        out.push(format!("  {name}  {}  {}", plugin.role.as_str(), plugin.digest));
+        out.push(format!(
+            "  {name}  {}  {}",
+            plugin.role.as_str(),
+            plugin.digest
+        ));
     }
     out.push(String::new());
     out.push(count(plan.tasks.len(), "task"));
@@ -49,7 +52,10 @@ pub(crate) fn lines(plan: &Plan, beside: &Beside<'_>) -> Vec<String> {
     }
     if let Some(diff) = beside.diff {
         out.push(String::new());
-        out.push(format!("changes since revision {}", plan.revision.saturating_sub(1)));
+        out.push(format!(
+            "changes since revision {}",
+            plan.revision.saturating_sub(1)
+        ));
         out.extend(diff::lines(diff).into_iter().map(|l| format!("  {l}")));
     }
     out
@@ -60,11 +66,18 @@ fn head(out: &mut Vec<String>, plan: &Plan, beside: &Beside<'_>) {
         .planner
         .as_ref()
         .map_or("written".to_owned(), |p| format!("by planner {p}"));
-    out.push(format!("plan of {}, revision {}, {by}", plan.workflow, plan.revision));
+    out.push(format!(
+        "plan of {}, revision {}, {by}",
+        plan.workflow, plan.revision
+    ));
     out.push(format!("goal      {}", strict(&plan.goal)));
     if !plan.rationale.is_empty() {
         out.push("the planner says".to_owned());
-        out.extend(plan.rationale.split('\n').map(|l| format!("  | {}", strict(l))));
+        out.extend(
+            plan.rationale
+                .split('\n')
+                .map(|l| format!("  | {}", strict(l))),
+        );
     }
     for (name, value) in &plan.inputs {
         out.push(format!("input     {} = {}", strict(name), json(value)));
@@ -76,7 +89,10 @@ fn head(out: &mut Vec<String>, plan: &Plan, beside: &Beside<'_>) {
     let limit = plan
         .timeout
         .map_or(String::new(), |t| format!("; at most {} in all", span(t)));
-    out.push(format!("rules     at most {} at once; {rest}{limit}", plan.concurrency));
+    out.push(format!(
+        "rules     at most {} at once; {rest}{limit}",
+        plan.concurrency
+    ));
     if let Some(budget) = &plan.budget {
         let tokens = budget
             .tokens
@@ -85,7 +101,10 @@ fn head(out: &mut Vec<String>, plan: &Plan, beside: &Beside<'_>) {
             OverBudget::Refuse => "more is refused",
             OverBudget::Ask => "more is asked for",
         };
-        out.push(format!("budget    at most {}{tokens}; {over}", money(budget.limit)));
+        out.push(format!(
+            "budget    at most {}{tokens}; {over}",
+            money(budget.limit)
+        ));
     }
     if let Some(cost) = &beside.cost {
         out.push(match cost.max_micros {
@@ -129,9 +148,16 @@ fn work(out: &mut Vec<String>, plan: &Plan, task: &PlanTask) {
             let limit = wait
                 .timeout
                 .map_or(String::new(), |t| format!(", at most {}", span(t)));
-            out.push(format!("  {}: waits for a signal {}{limit}", task.id, wait.signal));
+            out.push(format!(
+                "  {}: waits for a signal {}{limit}",
+                task.id, wait.signal
+            ));
             for (field, value) in &wait.matches {
-                fact(out, "match", &format!("{} = {}", strict(field), strict(value)));
+                fact(
+                    out,
+                    "match",
+                    &format!("{} = {}", strict(field), strict(value)),
+                );
             }
         }
     }
@@ -156,8 +182,16 @@ fn facts(out: &mut Vec<String>, plan: &Plan, task: &PlanTask) {
     fact(out, "needs", &needs.join(", "));
     fact(out, "consumes", &consumes.join(", "));
     fact(out, "produces", &produces.join(", "));
-    fact(out, "when", &task.when.as_deref().map(strict).unwrap_or_default());
-    fact(out, "for each", &task.for_each.as_deref().map(strict).unwrap_or_default());
+    fact(
+        out,
+        "when",
+        &task.when.as_deref().map(strict).unwrap_or_default(),
+    );
+    fact(
+        out,
+        "for each",
+        &task.for_each.as_deref().map(strict).unwrap_or_default(),
+    );
     fact(out, "rules", &rules(task));
     fact(out, "limits", &limits(&task.limits));
 }

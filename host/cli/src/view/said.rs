@@ -50,13 +50,17 @@ pub(super) fn line(event: &Event, run: &Run, look: &Look) -> Line {
             plan,
             by,
             reason,
-        } => main(format!(
-            "{} edited the plan: revision {} {}{}",
-            actor(by),
-            plan.revision,
-            look.dim(change(was, digest)),
-            because(reason)
-        )),
+        } => {
+            let mut found = main(format!(
+                "{} edited the plan: revision {} {}{}",
+                actor(by),
+                plan.revision,
+                look.dim(change(was, digest)),
+                because(reason)
+            ));
+            found.below.extend(review(run, look));
+            found
+        }
         Event::AttemptResumed { task, attempt } => side(format!(
             "{} goes on where it stopped{}",
             event::name(*task, run, look),
@@ -100,10 +104,30 @@ impl Line {
 /// Something is put to people.
 fn asked(ask: &Ask, run: &Run, look: &Look) -> Line {
     main(format!(
-        "{} for {}: {}",
-        look.warn("awaiting approval"),
+        "{}{} for {}: {}",
+        look.warn(words::awaiting(&ask.about)),
+        named(ask, run),
         ask::about(run, &ask.about),
         short(&ask.what, TEXT_MAX)
+    ))
+}
+
+/// ` deadbeef/3`: the last request that says exactly this.
+fn named(ask: &Ask, run: &Run) -> String {
+    let same = run.asks().filter(|a| a.ask == ask).last();
+    same.map_or_else(String::new, |a| format!(" {}", ask::id(run, &a)))
+}
+
+/// A plan that waits for review; nothing for one that does not.
+pub(super) fn review(run: &Run, look: &Look) -> Option<String> {
+    let ask = run
+        .open_asks()
+        .find(|a| matches!(a.ask.about, About::Plan { .. }))?;
+    Some(format!(
+        "{} {}: `sandgate approve {}`",
+        look.warn(words::awaiting(&ask.ask.about)),
+        ask::id(run, &ask),
+        ask::id(run, &ask)
     ))
 }
 
@@ -113,14 +137,12 @@ fn suspended(by: Caller, ask: &Ask, run: &Run, look: &Look) -> Line {
         Caller::Task { task, .. } => event::name(task, run, look),
         Caller::Gate { gate, .. } => format!("gate {}", event::gate_name(gate, run, look)),
     };
+    let awaiting = look.warn(words::awaiting(&ask.about));
+    let head = format!("{who} {awaiting}{}", named(ask, run));
     let About::Question { question, .. } = &ask.about else {
-        return main(format!(
-            "{who} {}: {}",
-            look.warn("awaiting approval"),
-            short(&ask.what, TEXT_MAX)
-        ));
+        return main(format!("{head}: {}", short(&ask.what, TEXT_MAX)));
     };
-    let mut found = main(format!("{who} {}", look.warn("awaiting response")));
+    let mut found = main(head);
     found.below = lines(&question.text)
         .into_iter()
         .take(QUESTION_MAX)
@@ -163,9 +185,9 @@ fn steered(task: TaskIx, what: &str, by: &Actor, reason: &str, run: &Run, look: 
 
 /// `request 3 (command git tag v1)`.
 fn request(ask: AskNo, run: &Run, look: &Look) -> String {
-    let what = run
-        .ask(ask)
-        .map_or_else(String::new, |a| format!(" ({})", short(&a.ask.what, TEXT_MAX)));
+    let what = run.ask(ask).map_or_else(String::new, |a| {
+        format!(" ({})", short(&a.ask.what, TEXT_MAX))
+    });
     format!("{}{}", look.bold(format!("request {ask}")), look.dim(what))
 }
 
@@ -187,10 +209,9 @@ pub(crate) fn judged(judged: &Judged, look: &Look) -> String {
             AskState::Approved | AskState::Answered => look.good(state.as_str()),
             _ => look.bad(state.as_str()),
         },
-        Judged::New { ends: None } => format!(
-            "{}; others have to approve as well",
-            look.good("recorded")
-        ),
+        Judged::New { ends: None } => {
+            format!("{}; others have to approve as well", look.good("recorded"))
+        }
         Judged::Repeat { winner } => format!(
             "{} said so before, at {}; nothing changed",
             actor(&winner.by),

@@ -19,6 +19,9 @@ const ROWS_MAX: usize = 200;
 /// Columns of an error in the table; the whole of it stands below.
 const REASON_MAX: usize = 48;
 
+/// Waits for which the command is listed; `approvals` has them all.
+const NEXT_MAX: usize = 10;
+
 /// Lines of one error at most; JSON has all of them.
 const ERROR_LINES_MAX: usize = 30;
 
@@ -171,7 +174,7 @@ fn why(t: &TaskSummary, look: &Look) -> String {
             format!(
                 "{}: {}",
                 blocked.reason.code(),
-                words::reason(&blocked.reason, &t.id, look)
+                words::task_reason(t, blocked, look)
             )
         }
         (None, Some(error)) if t.state == TaskState::Failed => {
@@ -345,7 +348,7 @@ fn next(out: &mut String, s: &ExecutionSummary, look: &Look) {
             );
         }
         None => {
-            for wait in s.waits.iter().filter(|w| !w.by_itself()) {
+            for wait in s.waits.iter().filter(|w| !w.by_itself()).take(NEXT_MAX) {
                 match wait {
                     Wait::Dispatch => row(format!("dispatch {run}"), "start the tasks"),
                     Wait::Verify => row(format!("verify {run}"), "run the gates"),
@@ -356,13 +359,39 @@ fn next(out: &mut String, s: &ExecutionSummary, look: &Look) {
                             "run it again, if that does no harm",
                         );
                     }
-                    Wait::PlanApproval
-                    | Wait::Approval { .. }
+                    Wait::ResumeTask { task } => {
+                        row(format!("resume {run} {task}"), "end the pause of the task");
+                    }
+                    Wait::PlanApproval { ask: Some(ask) } => {
+                        row(format!("approve {run}/{ask}"), "let the plan be dispatched");
+                        row(format!("modify {run}"), "edit the plan");
+                    }
+                    Wait::Approval { ask: Some(ask), .. } | Wait::Call { ask, .. } => {
+                        row(
+                            format!("approve {run}/{ask}"),
+                            "or `reject`: shows it whole first",
+                        );
+                    }
+                    Wait::Question { ask, .. } => {
+                        row(format!("answer {run}/{ask} TEXT"), "what the plugin asks");
+                    }
+                    Wait::Budget { ask: Some(ask), .. }
+                    | Wait::GateBudget { ask: Some(ask), .. } => {
+                        row(format!("approve {run}/{ask}"), "let it cost more");
+                    }
+                    Wait::PlanApproval { ask: None }
+                    | Wait::Approval { ask: None, .. }
+                    | Wait::Budget { ask: None, .. }
+                    | Wait::GateBudget { ask: None, .. }
                     | Wait::Signal { .. }
-                    | Wait::Budget { .. }
-                    | Wait::GateBudget { .. }
                     | Wait::Retry { .. } => {}
                 }
+            }
+            if !s.asks.is_empty() {
+                row(
+                    format!("approvals {run}"),
+                    "what waits for people, and who may decide",
+                );
             }
             if s.state != RunState::PlanReview {
                 row(format!("why {run}"), "what waits, and for whom");

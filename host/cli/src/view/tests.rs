@@ -117,10 +117,10 @@ fn why_names_reason_time_and_who() {
     script.truncate(7);
     let (run, _) = play(script);
     let summary = run.summary();
-    let all = why::collect(&summary, None);
+    let all = why::collect(&summary, run.open_waits(), None);
     insta::assert_snapshot!(why::text(&summary, &all, later(&run), &Look::plain()));
     let draft = TaskId::new("draft").unwrap();
-    let one = why::collect(&summary, Some(&draft));
+    let one = why::collect(&summary, run.open_waits(), Some(&draft));
     assert!(!why::text(&summary, &one, later(&run), &Look::plain()).contains("compare:"));
 }
 
@@ -128,7 +128,7 @@ fn why_names_reason_time_and_who() {
 fn why_after_the_end() {
     let (run, _) = play(partial());
     let summary = run.summary();
-    let all = why::collect(&summary, None);
+    let all = why::collect(&summary, run.open_waits(), None);
     insta::assert_snapshot!(why::text(&summary, &all, later(&run), &Look::plain()));
 }
 
@@ -152,7 +152,7 @@ fn status_of_a_run_on_its_way() {
 }
 
 /// All events of a story, as `events` shows them.
-fn story(script: Script) -> String {
+pub(super) fn story(script: Script) -> String {
     let look = Look::plain();
     let mut run: Option<Run> = None;
     let (end, events) = play(script);
@@ -207,7 +207,7 @@ proptest! {
         let look = Look::plain();
         let outputs = [
             summary::text(&summary, &look),
-            why::text(&summary, &why::collect(&summary, None), later(&run), &look),
+            why::text(&summary, &why::collect(&summary, run.open_waits(), None), later(&run), &look),
             status::text(&summary, &Driving::Nobody, later(&run), &look),
             story(script),
         ];

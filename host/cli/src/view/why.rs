@@ -1,10 +1,16 @@
 //! Why tasks are not where one wants them: the reason's code, since when, what would unblock it and who can.
 
-use super::{summary::message, words};
+use super::{ask, summary::message, words};
 use crate::ui::{Look, count};
-use sandgate_engine::{ExecutionSummary, Reason, RunState, TaskState, TaskSummary};
-use sandgate_model::{Moment, Verdict};
+use sandgate_engine::{
+    AskSummary, ExecutionSummary, OpenWait, Reason, RunState, TaskState, TaskSummary, Wait,
+};
+use sandgate_model::{Moment, TaskId, Verdict};
 use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Longest line about a request; `approve` shows the whole of it.
+const WHAT_MAX: usize = 100;
 
 /// Tasks explained at most when none was named; the groups before them count all.
 const EXPLAINED_MAX: usize = 40;
@@ -14,21 +20,49 @@ const EXPLAINED_MAX: usize = 40;
 pub(crate) struct Why<'a> {
     run: sandgate_model::RunId,
     state: RunState,
-    waits: &'a [sandgate_engine::Wait],
+    waits: &'a [Wait],
     tasks: Vec<&'a TaskSummary>,
     checks: Vec<&'a sandgate_engine::CheckSummary>,
+    /// Requests that wait for people.
+    asks: Vec<&'a AskSummary>,
+    /// What the waiting tasks match signals by.
+    signals: Vec<OpenWait>,
+    /// What would unblock a task, as it is typed.
+    commands: BTreeMap<TaskId, Vec<String>>,
 }
 
 /// The tasks to explain: the named ones, or all that do not run and did not succeed.
 pub(crate) fn collect<'a>(
     s: &'a ExecutionSummary,
-    named: Option<&sandgate_model::TaskId>,
+    signals: Vec<OpenWait>,
+    named: Option<&TaskId>,
 ) -> Why<'a> {
     let wanted = |t: &&TaskSummary| match named {
         Some(id) => t.id == *id || t.parent.as_ref() == Some(id),
         None => !matches!(t.state, TaskState::Running | TaskState::Succeeded),
     };
+    let mut commands = BTreeMap::<TaskId, Vec<String>>::new();
+    let mut command = |task: &TaskId, text: String| {
+        commands.entry(task.clone()).or_default().push(text);
+    };
+    for ask in &s.asks {
+        if let Some(task) = &ask.task {
+            command(task, words::decide(s.run, ask.no, &ask.ask.about));
+        }
+    }
+    for wait in &signals {
+        command(&wait.id, words::signal(wait.kind.as_str(), &wait.matches));
+    }
+    for wait in &s.waits {
+        if let Wait::ResumeTask { task } = wait {
+            command(task, format!("sandgate resume {} {task}", s.run.short()));
+        }
+    }
+    let mine = |task: Option<&TaskId>| named.is_none() || task == named;
     Why {
+        commands,
+        asks: s.asks.iter().filter(|a| mine(a.task.as_ref())).collect(),
+        signals: signals.into_iter().filter(|w| mine(Some(&w.id))).collect(),
         run: s.run,
         state: s.state,
         waits: &s.waits,
@@ -80,7 +114,7 @@ pub(crate) fn text(s: &ExecutionSummary, why: &Why<'_>, now: Moment, look: &Look
     }
     for task in why.tasks.iter().take(EXPLAINED_MAX) {
         out.push('\n');
-        one(&mut out, s, task, now, look);
+        one(&mut out, s, why, task, now, look);
     }
     if why.tasks.len() > EXPLAINED_MAX {
         let more = count(why.tasks.len() - EXPLAINED_MAX, "task");
@@ -93,7 +127,14 @@ pub(crate) fn text(s: &ExecutionSummary, why: &Why<'_>, now: Moment, look: &Look
     out
 }
 
-fn one(out: &mut String, s: &ExecutionSummary, t: &TaskSummary, now: Moment, look: &Look) {
+fn one(
+    out: &mut String,
+    s: &ExecutionSummary,
+    why: &Why<'_>,
+    t: &TaskSummary,
+    now: Moment,
+    look: &Look,
+) {
     let state = words::task_state(look, t.state);
     let code = t
         .blocked
@@ -108,13 +149,33 @@ fn one(out: &mut String, s: &ExecutionSummary, t: &TaskSummary, now: Moment, loo
     if let Some(blocked) = &t.blocked {
         out.push_str(&format!(
             "  why       {}\n",
-            words::reason(&blocked.reason, &t.id, look)
+            words::task_reason(t, blocked, look)
         ));
         out.push_str(&format!(
             "  unblocks  {}\n",
             crate::ui::Esc(&blocked.unblocks)
         ));
         out.push_str(&format!("            {}\n", words::who(blocked)));
+        for ask in why.asks.iter().filter(|a| a.task.as_ref() == Some(&t.id)) {
+            out.push_str(&format!(
+                "  request   {}/{}: {}, asked {}\n            {}\n",
+                s.run.short(),
+                ask.no,
+                crate::ui::short(&ask.ask.what, WHAT_MAX),
+                words::since(ask.asked, now, look),
+                ask::who(&ask.needs, look)
+            ));
+        }
+        for wait in why.signals.iter().filter(|w| w.id == t.id) {
+            out.push_str(&format!(
+                "  signal    of type {}{}\n",
+                wait.kind,
+                super::said::fields(&wait.matches)
+            ));
+        }
+        for command in why.commands.get(&t.id).into_iter().flatten() {
+            out.push_str(&format!("  with      `{command}`\n"));
+        }
         if let Reason::DependencyFailed { because } = &blocked.reason {
             out.push_str(&format!(
                 "            see `sandgate why {} {because}`\n",

@@ -1,8 +1,10 @@
 //! The fixed words of states, verdicts and reasons, painted, and sentences made of them.
 
 use crate::ui::{Esc, Look, count, span};
-use sandgate_engine::{Blocked, GateState, Outcome, Reason, RunState, TaskState, Wait};
-use sandgate_model::{About, AskNo, FailureClass, Moment, RunId, TaskId, Verdict};
+use sandgate_engine::{
+    Blocked, GateState, Outcome, Reason, RunState, TaskState, TaskSummary, Wait,
+};
+use sandgate_model::{About, AskNo, FailureClass, GateId, Moment, RunId, TaskId, Verdict};
 
 /// A task's state.
 pub(crate) fn task_state(look: &Look, state: TaskState) -> String {
@@ -60,7 +62,7 @@ pub(crate) fn failed(look: &Look, class: FailureClass) -> String {
 }
 
 /// Why `task` is where it is in a few words, without the reason's code.
-pub(crate) fn reason(reason: &Reason, task: &TaskId, look: &Look) -> String {
+fn reason(reason: &Reason, task: &TaskId, look: &Look) -> String {
     match reason {
         Reason::Dependency {
             waiting_for,
@@ -70,9 +72,9 @@ pub(crate) fn reason(reason: &Reason, task: &TaskId, look: &Look) -> String {
         }
         Reason::DependencyFailed { because } => format!("because of {because}"),
         Reason::ArtifactMissing { artifact } => format!("{} was not made", Esc(artifact)),
-        Reason::Approval => "a person has to approve".to_owned(),
+        Reason::Approval => "awaiting approval".to_owned(),
         Reason::Signal { signal } => format!("a signal of type {} has to come", Esc(signal)),
-        Reason::Response => "a person has to decide".to_owned(),
+        Reason::Response => "awaiting response".to_owned(),
         Reason::SessionBusy { session } => format!("session {session} is busy"),
         Reason::DispatchLimit { limit } => format!("at most {limit} at once"),
         Reason::RetryBackoff { until } => format!("next attempt at {}", look.zone.clock(*until)),
@@ -114,12 +116,27 @@ pub(crate) fn since(at: Moment, now: Moment, look: &Look) -> String {
 /// What a run waits for, and the command that ends the wait where there is one.
 pub(crate) fn wait(wait: &Wait, run: RunId, look: &Look) -> String {
     let run = run.short();
+    let approve = |ask: &Option<AskNo>| match ask {
+        Some(ask) => format!("`sandgate approve {run}/{ask}`"),
+        None => "it is asked when others are decided".to_owned(),
+    };
     match wait {
-        Wait::PlanApproval => "an approval of the plan".to_owned(),
+        Wait::PlanApproval { ask } => format!("an approval of the plan: {}", approve(ask)),
         Wait::Dispatch => format!("dispatch: `sandgate dispatch {run}`"),
         Wait::Verify => format!("verification: `sandgate verify {run}`"),
         Wait::Resume => format!("the end of its pause: `sandgate resume {run}`"),
-        Wait::Approval { task } => format!("an approval of {task}"),
+        Wait::ResumeTask { task } => {
+            format!("the end of the pause of {task}: `sandgate resume {run} {task}`")
+        }
+        Wait::Approval { task, ask } => format!("an approval of {task}: {}", approve(ask)),
+        Wait::Call { task, gate, ask } => format!(
+            "an approval of what {} wants to do: `sandgate approve {run}/{ask}`",
+            whose(task.as_ref(), gate.as_ref())
+        ),
+        Wait::Question { task, gate, ask } => format!(
+            "a response to {}: `sandgate answer {run}/{ask} TEXT`",
+            whose(task.as_ref(), gate.as_ref())
+        ),
         Wait::Decision { task } => format!(
             "a decision about {task}, whose end is unknown: `sandgate retry {run} {task}` or `sandgate cancel {run}`"
         ),
@@ -131,21 +148,45 @@ pub(crate) fn wait(wait: &Wait, run: RunId, look: &Look) -> String {
             let end = until.map_or(String::new(), |at| {
                 format!(", until {}", look.zone.clock(at))
             });
-            format!("a signal of type {} for {task}{end}", Esc(signal))
-        }
-        Wait::Budget { task } => {
             format!(
-                "a decision about {task}, which the budget does not cover: `sandgate cancel {run}`, or a new run with more"
+                "a signal of type {} for {task}{end}: `sandgate why {run} {task}` has the command",
+                Esc(signal)
             )
         }
-        Wait::GateBudget { gate } => {
-            format!(
-                "a decision about gate {gate}, which the budget does not cover: `sandgate cancel {run}`, or a new run with more"
-            )
+        Wait::Budget { task, ask } => {
+            format!("more budget for {task}: {}", approve(ask))
+        }
+        Wait::GateBudget { gate, ask } => {
+            format!("more budget for gate {gate}: {}", approve(ask))
         }
         Wait::Retry { task, until } => {
             format!("the next attempt at {task}, at {}", look.zone.clock(*until))
         }
+    }
+}
+
+/// Who asks: a task, a gate, or else the planner.
+fn whose(task: Option<&TaskId>, gate: Option<&GateId>) -> String {
+    match (task, gate) {
+        (Some(task), _) => task.to_string(),
+        (None, Some(gate)) => format!("gate {gate}"),
+        (None, None) => "the planner".to_owned(),
+    }
+}
+
+/// Why a task is where it is, in a few words.
+pub(crate) fn task_reason(task: &TaskSummary, blocked: &Blocked, look: &Look) -> String {
+    match blocked.reason {
+        Reason::Response if task.state == TaskState::Lost => "a person has to decide".to_owned(),
+        ref of => reason(of, &task.id, look),
+    }
+}
+
+/// What a request waits for: a decision, or a response.
+pub(crate) fn awaiting(about: &About) -> &'static str {
+    match about {
+        About::Question { .. } => "awaiting response",
+        _ => "awaiting approval",
     }
 }
 
