@@ -85,7 +85,8 @@ impl Cell {
     /// ends.
     pub(crate) fn report<T>(&mut self, outcome: Outcome<T>, since: Instant) -> Report<T> {
         let state = self.store.data_mut();
-        if matches!(outcome, Outcome::Suspended) {
+        let again = matches!(outcome, Outcome::Host { .. }) && state.tape.is_some();
+        if again || matches!(outcome, Outcome::Suspended) {
             state.words.forget();
         } else {
             state.words.finish();

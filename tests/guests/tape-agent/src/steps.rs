@@ -212,6 +212,8 @@ impl Hands {
                 self.value(wasip2::random::insecure::get_insecure_random_u64());
                 self.value(wasip2::random::insecure_seed::insecure_seed());
             }
+            "gulp" => drop(wasip2::random::random::get_random_bytes(65_536)),
+            "nap" => std::thread::sleep(Duration::from_secs(60)),
             "sleep" => {
                 let before = Instant::now();
                 std::thread::sleep(Duration::from_millis(1));

@@ -109,6 +109,7 @@ impl Quota {
     /// [`Quota::may_open`]; a guest does one thing at a time.
     pub(super) fn opened(&self, token: &Token) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|token| token.strong_count() > 0);
         open.push(Arc::downgrade(token));
         self.open_peak.fetch_max(open.len(), Ordering::Relaxed);
     }

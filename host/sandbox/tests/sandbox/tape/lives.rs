@@ -8,10 +8,10 @@ fn orders() -> u64 {
     std::env::var("SANDGATE_TAPE_ORDERS")
         .ok()
         .and_then(|count| count.parse().ok())
-        .unwrap_or(6)
+        .unwrap_or(2)
 }
 
-const STEPS: usize = 150;
+const STEPS: usize = 100;
 
 #[tokio::test]
 async fn a_call_that_was_suspended_is_like_one_that_was_not() {
