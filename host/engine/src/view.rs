@@ -217,6 +217,8 @@ impl Run {
             && self.schedule.evaluating.is_empty()
             && self.asks.asking.is_empty()
             && self.next_start().is_none()
+            // The last question, since it looks at whatever waits.
+            && self.waits_to_start().next().is_none()
     }
 
     /// What the run waits for from outside, in order of tasks. Other tasks may run meanwhile; see [`Run::idle`].

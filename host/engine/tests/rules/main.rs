@@ -27,4 +27,5 @@ mod review;
 mod signals;
 mod steer;
 mod summary;
+mod stopped;
 mod suspend;

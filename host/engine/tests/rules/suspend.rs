@@ -1,19 +1,19 @@
 //! Work that waits for a person in the middle is dropped, and taken up where it stopped.
 
-use crate::people::{command, digest, drafted, governed, rule, stops, who, with, wonders};
-use crate::play::{Play, checks, frozen, output};
+use crate::people::{command, digest, governed, rule, stops, who, with, wonders};
+use crate::play::{Play, output};
 use sandgate_engine::{
-    Command, Consented, DecideRefusal, Event, GateEnd, GateState, Judged, Outcome, Restore,
-    RunState, Start, TaskState, Timer, Wait,
+    Command, Consented, DecideRefusal, Event, Judged, Outcome, Restore, RunState, Start, TaskState,
+    Timer, Wait,
 };
 use sandgate_model::{
     Actor, AskNo, AttemptEnd, AttemptNo, CallEnd, Caller, Consent, Decision, Digest, ExecGrant,
-    GateIx, Millis, Moment, NeedKind, Plan, Question, RuleOn, TaskIx, Verdict,
+    Millis, Moment, NeedKind, Plan, Question, RuleOn, TaskIx,
 };
 use sandgate_testkit::{PlanBuilder, TaskBuilder};
 use std::{collections::BTreeMap, sync::Arc};
 
-fn exec(network: bool) -> ExecGrant {
+pub(crate) fn exec(network: bool) -> ExecGrant {
     ExecGrant {
         name: "tag".to_owned(),
         program: "git".to_owned(),
@@ -29,7 +29,7 @@ fn exec(network: bool) -> ExecGrant {
 }
 
 /// Tasks `a` and `b`, one slot; `a` may run a command that has to be approved, and may ask.
-fn plan(network: bool) -> Arc<Plan> {
+pub(crate) fn plan(network: bool) -> Arc<Plan> {
     let plan = PlanBuilder::new()
         .task(TaskBuilder::new("a").retry(2, 0))
         .task(TaskBuilder::new("b"))
@@ -42,21 +42,21 @@ fn plan(network: bool) -> Arc<Plan> {
     })
 }
 
-fn run(network: bool) -> Play {
+pub(crate) fn run(network: bool) -> Play {
     let (mut play, _) = governed(vec![], &[], plan(network));
     assert_eq!(play.start(), ["a"]);
     play
 }
 
-fn ann() -> Actor {
+pub(crate) fn ann() -> Actor {
     who("ann", &[])
 }
 
-fn consent(play: &Play, by: Caller, text: &str) -> Consented {
+pub(crate) fn consent(play: &Play, by: Caller, text: &str) -> Consented {
     play.run.consent(by, NeedKind::Exec, digest(text))
 }
 
-fn once(ask: u32) -> Consent {
+pub(crate) fn once(ask: u32) -> Consent {
     Consent {
         ask: AskNo(ask),
         for_run: false,
@@ -70,7 +70,7 @@ fn forever(ask: u32) -> Consent {
     }
 }
 
-fn begins(play: &Play, by: Caller, text: &str, consent: Option<Consent>) -> Event {
+pub(crate) fn begins(play: &Play, by: Caller, text: &str, consent: Option<Consent>) -> Event {
     Event::CallStarted {
         by,
         call: play.run.next_call(by).unwrap_or(1),
@@ -78,7 +78,7 @@ fn begins(play: &Play, by: Caller, text: &str, consent: Option<Consent>) -> Even
     }
 }
 
-fn ends(by: Caller, call: u32, tape: Option<Digest>) -> Event {
+pub(crate) fn ends(by: Caller, call: u32, tape: Option<Digest>) -> Event {
     Event::CallEnded {
         by,
         call,
@@ -91,7 +91,7 @@ fn ends(by: Caller, call: u32, tape: Option<Digest>) -> Event {
     }
 }
 
-fn question(timeout: Option<u64>, default: Option<&str>) -> Question {
+pub(crate) fn question(timeout: Option<u64>, default: Option<&str>) -> Question {
     Question {
         text: "which?".to_owned(),
         choices: vec!["left".to_owned(), "right".to_owned()],
@@ -418,73 +418,6 @@ fn only_what_runs_and_may_wait_stops() {
     assert!(play.refuses(stops(a, "tag v2")).contains("not ended"));
 }
 
-/// Ran, stopped, was approved, went on.
-fn resumed(network: bool) -> (Play, Caller) {
-    let mut play = run(network);
-    let a = play.by("a");
-    play.must(stops(a, "tag v1"));
-    play.approve(1, &ann());
-    assert_eq!(play.start(), ["a again"]);
-    (play, a)
-}
-
-#[test]
-fn a_crash_before_the_call_goes_on_with_the_same_approval() {
-    let (mut play, a) = resumed(false);
-    play.must(Event::HostStarted);
-    assert_eq!(play.open(), [0u32; 0], "nobody is asked twice");
-    assert_eq!(play.start(), ["a again"]);
-    assert_eq!(consent(&play, a, "tag v1"), Consented::Yes(once(1)));
-    let interrupted = play.ended("a", AttemptEnd::Interrupted);
-    play.must(interrupted);
-    assert_eq!(play.start(), ["a again"]);
-    play.must(begins(&play, a, "tag v1", Some(once(1))));
-    play.must(ends(a, 1, Some(digest("tape of tag v1"))));
-    play.must(Event::HostStarted);
-    assert_eq!(play.start(), ["a again"]);
-    let restore = play.run.restore_of(a).unwrap();
-    assert_eq!(
-        restore.tape,
-        [digest("tape before tag v1"), digest("tape of tag v1")]
-    );
-    assert_eq!((restore.calls, restore.ask), (1, None));
-    assert_eq!(play.run.next_call(a), Some(2), "numbers go on");
-    play.must(stops(a, "tag v2"));
-    assert_eq!(play.open(), [2]);
-}
-
-#[test]
-fn what_was_approved_once_is_never_done_twice() {
-    let unknown = |play: &mut Play| {
-        play.must(Event::HostStarted);
-        assert_eq!(play.word("a"), "lost response");
-        play.must(Event::RetryRequested {
-            tasks: vec![],
-            by: None,
-        });
-        assert_eq!(
-            play.run.next_start(),
-            Some(Start::Attempt {
-                task: TaskIx(0),
-                attempt: AttemptNo(2)
-            }),
-            "a person says so, and it is another attempt"
-        );
-    };
-    let (mut play, a) = resumed(false);
-    play.must(begins(&play, a, "tag v1", Some(once(1))));
-    unknown(&mut play);
-
-    let (mut play, a) = resumed(false);
-    play.must(begins(&play, a, "tag v1", Some(once(1))));
-    play.must(ends(a, 1, None));
-    unknown(&mut play);
-
-    // Something with an effect outside is lost as ever, even before the call.
-    let (mut play, _) = resumed(true);
-    unknown(&mut play);
-}
-
 #[test]
 fn cancelling_withdraws_what_is_asked() {
     let mut play = run(false);
@@ -536,174 +469,4 @@ fn a_pause_holds_back_what_was_decided() {
     assert_eq!(play.start(), [""; 0]);
     play.must(Event::Resumed { by: None });
     assert_eq!(play.start(), ["a again"]);
-}
-
-#[test]
-fn a_gate_stops_and_goes_on_too() {
-    let gated = || {
-        let plan = PlanBuilder::new().gate("g", 0).gate("h", 1).build();
-        let plan = with(plan, |plan| plan.gates[0].grants.exec = vec![exec(false)]);
-        let (mut play, _) = governed(vec![], &[], plan);
-        assert_eq!(play.start(), ["g"]);
-        play
-    };
-    let g = Caller::Gate {
-        gate: GateIx(0),
-        attempt: AttemptNo(1),
-    };
-    let mut play = gated();
-    play.must(stops(g, "check"));
-    assert_eq!(
-        play.run.waits(),
-        [Wait::Call {
-            task: None,
-            gate: Some("g".parse().unwrap()),
-            ask: AskNo(1)
-        }]
-    );
-    assert!(play.run.idle());
-    play.must(Event::HostStarted);
-    assert_eq!(play.start(), [""; 0]);
-    play.approve(1, &ann());
-    assert_eq!(play.start(), ["g again"]);
-    assert_eq!(play.run.gates().next().unwrap().attempt, AttemptNo(1));
-    play.must(Event::HostStarted);
-    assert_eq!(play.start(), ["g again"]);
-    play.must(begins(&play, g, "check", Some(once(1))));
-    play.must(ends(g, 1, Some(digest("tape"))));
-    play.gate(0, checks(&[Verdict::Pass]));
-    assert_eq!(play.start(), ["h"]);
-    play.gate(1, checks(&[Verdict::Pass]));
-    play.is(RunState::Verified);
-
-    let mut play = gated();
-    play.must(stops(g, "check"));
-    play.approve(1, &ann());
-    play.start();
-    play.must(begins(&play, g, "check", Some(once(1))));
-    play.gate(0, GateEnd::Interrupted);
-    play.is(RunState::Failed);
-    let gate = play.run.gates().next().unwrap();
-    assert_eq!(gate.state, GateState::Blocked);
-    assert!(gate.message.contains("not done again"), "{}", gate.message);
-
-    let mut play = gated();
-    play.must(stops(g, "check"));
-    play.cancel();
-    play.is(RunState::Cancelled);
-    assert_eq!(play.run.gates().next().unwrap().state, GateState::Cancelled);
-    assert_eq!(play.ask_state(1), "withdrawn");
-}
-
-fn planning(planners: &[&str]) -> Play {
-    let mut play = drafted(vec![], planners);
-    play.must(Event::PlanningStarted);
-    play
-}
-
-fn make(planner: &str) -> Command {
-    Command::MakePlan {
-        planner: Some(planner.parse().unwrap()),
-    }
-}
-
-#[test]
-fn a_planner_stops_and_goes_on_too() {
-    let mut play = planning(&["model"]);
-    let by = Caller::Planner;
-    assert!(play.must(wonders(by, question(None, None))).is_empty());
-    assert!(play.run.idle());
-    assert_eq!(
-        play.run.waits(),
-        [Wait::Question {
-            task: None,
-            gate: None,
-            ask: AskNo(1)
-        }]
-    );
-    assert!(
-        play.refuses(frozen(plan(false)))
-            .contains("waits for a person")
-    );
-    assert!(!play.must(Event::HostStarted).contains(&make("model")));
-    let commands = play.must(Event::Answered {
-        ask: AskNo(1),
-        answer: "left".to_owned(),
-        by: ann(),
-    });
-    assert_eq!(commands, [make("model")]);
-    assert_eq!(
-        play.run.answer(by, digest("which?")),
-        Some(Ok("left".to_owned()))
-    );
-    assert!(play.must(Event::HostStarted).contains(&make("model")));
-    assert_eq!(play.run.restore_of(by).unwrap().tape.len(), 1);
-    play.must(frozen(plan(false)));
-    assert_eq!(play.run.restore_of(by), None);
-
-    let mut play = planning(&["model"]);
-    play.must(wonders(by, question(None, None)));
-    assert_eq!(play.cancel(), [Command::AbandonPlan, Command::Finish]);
-    assert_eq!(play.ask_state(1), "withdrawn");
-}
-
-#[test]
-fn what_one_planner_was_allowed_the_next_one_is_not() {
-    let mut play = planning(&["model", "rules"]);
-    let by = Caller::Planner;
-    play.must(stops(by, "look"));
-    assert_eq!(play.approve(1, &ann()), [make("model")]);
-    assert_eq!(consent(&play, by, "look"), Consented::Yes(once(1)));
-    play.must(Event::PlannerFailed {
-        planner: Some("model".parse().unwrap()),
-        message: "no".to_owned(),
-    });
-    assert_eq!(consent(&play, by, "look"), Consented::Ask);
-    assert!(
-        play.refuses(begins(&play, by, "look", Some(once(1))))
-            .contains("not for")
-    );
-
-    let mut play = planning(&["model", "rules"]);
-    play.must(stops(by, "look"));
-    play.approve(1, &ann());
-    play.must(begins(&play, by, "look", Some(once(1))));
-    assert_eq!(play.must(Event::HostStarted), [Command::Finish]);
-    play.is(RunState::Failed);
-    assert!(
-        play.run.planner_failures()[0]
-            .message
-            .contains("not done again")
-    );
-}
-
-#[test]
-fn what_it_had_reserved_is_free_while_it_waits() {
-    let plan = PlanBuilder::new()
-        .budget(10, None, sandgate_model::OverBudget::Refuse)
-        .task(TaskBuilder::new("a").model().budget(6))
-        .task(TaskBuilder::new("b").model().budget(4))
-        .build();
-    let plan = with(plan, |plan| plan.tasks[0].grants.question = true);
-    let (mut play, _) = governed(vec![], &[], plan);
-    assert_eq!(play.start(), ["a", "b"]);
-    play.spend("a", 6);
-    let a = play.by("a");
-    assert_eq!(play.run.next_call(a), Some(2));
-    play.must(wonders(a, question(None, None)));
-    assert_eq!(play.run.reserved().micros, 4);
-    play.must(Event::Answered {
-        ask: AskNo(1),
-        answer: "left".to_owned(),
-        by: ann(),
-    });
-    assert_eq!(
-        play.start(),
-        ["a again"],
-        "it may go on although it has spent everything"
-    );
-    assert_eq!((play.left(a), play.run.next_call(a)), (Some(0), Some(2)));
-    play.ok("a");
-    play.ok("b");
-    assert_eq!(play.run.outcome(), Some(Outcome::Verified));
 }
