@@ -139,7 +139,10 @@ impl Run {
     /// Walks the plan once: what was skipped waits again when nothing it needs is dead any more.
     fn decide_again(&mut self, at: Moment, parents: &BTreeSet<TaskIx>, out: &mut Vec<Command>) {
         for &parent in parents {
-            self.tasks[parent].steer = None;
+            // A pause of it goes on: it is of the task, and not of what came of it.
+            if let Some(steer) = &mut self.tasks[parent].steer {
+                steer.cancel = None;
+            }
             self.enter(parent, at, Phase::Expanded);
         }
         let graph = Arc::clone(&self.graph);

@@ -1,9 +1,9 @@
 //! Money: never more than there is, never to the wrong account, and every call has exactly one end.
 
 use super::{Checked, Observer, broken};
-use sandgate_engine::{Allowance, Event, GateState, Run, RunState, TaskState};
+use sandgate_engine::{Allowance, Event, GateState, Run, RunState, TaskState, Timer};
 use sandgate_model::{
-    Amount, AttemptEnd, CallEnd, Caller, Grants, OverBudget, PlanTask, TaskIx, TaskWork,
+    About, Amount, AttemptEnd, CallEnd, Caller, Grants, OverBudget, PlanTask, TaskIx, TaskWork,
 };
 
 fn spends(task: &PlanTask) -> bool {
@@ -311,6 +311,13 @@ impl Observer {
             Event::AttemptEnded { task, end, .. } => {
                 *task == ix && (self.books.over || matches!(end, AttemptEnd::Failed { .. }))
             }
+            // Somebody was asked, and said no, or nothing.
+            Event::Decided { ask, .. }
+            | Event::TimerFired {
+                timer: Timer::Ask(ask),
+            } => self.people.get(*ask).is_some_and(
+                |ask| matches!(ask.about, About::TaskBudget { task, .. } if task == ix),
+            ),
             _ => false,
         };
         let asks = self.plan.budget.is_some_and(|b| b.over == OverBudget::Ask);

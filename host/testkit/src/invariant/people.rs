@@ -54,6 +54,8 @@ pub(crate) struct People {
     since: BTreeMap<TaskIx, usize>,
     /// The same for all, since there is this plan.
     plan_since: usize,
+    /// The same for what a planner asks: another one is asked anew.
+    planner_since: usize,
     /// The request about the plan of now.
     plan: Option<usize>,
     /// What the host answered to recorded work.
@@ -83,6 +85,14 @@ impl People {
 
     fn get_mut(&mut self, no: AskNo) -> Option<&mut AskFact> {
         self.asks.get_mut((no.0 as usize).checked_sub(1)?)
+    }
+
+    /// Requests from this place on can be of this caller as it runs now.
+    fn from(&self, by: Caller) -> usize {
+        match by {
+            Caller::Planner => self.planner_since,
+            _ => self.plan_since,
+        }
     }
 
     /// Whether this work was recorded and has not ended.
@@ -219,7 +229,11 @@ impl People {
         if ask.ended.is_some() {
             return self.wrong(format!("a timer of {no}, which has ended"));
         }
+        let due = |want: &Want| want.until.is_some_and(|until| until <= at);
         if let About::Question { question, .. } = &ask.about {
+            if !ask.wants.iter().any(due) {
+                return;
+            }
             ask.ended = Some(match question.default {
                 Some(_) => AskState::Answered,
                 None => AskState::Expired,
@@ -262,6 +276,7 @@ impl People {
         match event {
             Event::PlanFrozen { digest, plan } | Event::PlanModified { digest, plan, .. } => {
                 self.plan_since = self.asks.len();
+                self.planner_since = self.asks.len();
                 self.since.clear();
                 self.paused.clear();
                 self.called_off.clear();
@@ -342,6 +357,7 @@ impl People {
             }
             Event::PlannerFailed { .. } | Event::CancelRequested { .. } => {
                 self.tapes.remove(&Caller::Planner);
+                self.planner_since = self.asks.len();
             }
             Event::WaitStarted { task, matches } => {
                 self.waits.insert(*task, matches.clone());
@@ -483,7 +499,7 @@ impl Observer {
                 let mut before = people.asks.iter().skip(from.max(people.plan_since));
                 before.any(|a| a.about == ask.about && a.ended != Some(AskState::Withdrawn))
             }
-            About::Call { by, kind } => people.asks.iter().any(|a| {
+            About::Call { by, kind } => people.asks.iter().skip(people.from(*by)).any(|a| {
                 let same = a.about == ask.about && a.digest == ask.digest;
                 let stands = match a.ended {
                     Some(AskState::Approved) => (a.uses == 0 || a.for_run) && !a.revoked,

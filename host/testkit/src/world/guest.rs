@@ -222,7 +222,12 @@ impl World {
                 request: other,
             };
             self.tally.mutations += 1;
-            if self.offer(event.clone())? {
+            let life = self.tally.crashes;
+            let taken = self.offer(event.clone())?;
+            if life != self.tally.crashes {
+                return Ok(());
+            }
+            if taken {
                 // By chance another approval may have been there for exactly that; the observer knows.
                 self.tally.mutations_taken += 1;
                 if let (Some(guest), Event::CallStarted { request, .. }) =
@@ -233,12 +238,19 @@ impl World {
                 }
                 return Ok(());
             }
+            if self.run.next_call(by).is_none() {
+                return Ok(());
+            }
         }
         let (Some(call), reserve) = (self.run.next_call(by), request.reserve) else {
             return Ok(());
         };
         self.tally.consents += usize::from(request.consent.is_some());
+        let life = self.tally.crashes;
         let taken = self.offer(Event::CallStarted { by, call, request })?;
+        if life != self.tally.crashes {
+            return Ok(());
+        }
         if !taken {
             self.heard(by);
         } else if let Some(guest) = self.guests.get_mut(&by) {
@@ -259,7 +271,11 @@ impl World {
             took: Millis(3),
             tape,
         };
+        let life = self.tally.crashes;
         let taken = self.offer(event)?;
+        if life != self.tally.crashes {
+            return Ok(());
+        }
         if let (true, Some(guest)) = (taken, self.guests.get_mut(&by)) {
             guest.open = None;
             guest.step += 1;
@@ -294,7 +310,12 @@ impl World {
             Caller::Task { task, .. } => self.observer.is_called_off(task),
             _ => false,
         };
+        let life = self.tally.crashes;
         let taken = self.offer(event.clone())?;
+        if life != self.tally.crashes {
+            // Another host has it now.
+            return Ok(());
+        }
         if taken {
             self.guests.remove(&by);
             self.tally.suspensions += 1;

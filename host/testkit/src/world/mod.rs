@@ -26,7 +26,10 @@ use sandgate_model::{AskNo, Caller, Digest, Moment, Plan, RunId};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Events after which a world gives up: a run of forty tasks needs a few hundred.
-const EVENTS_MAX: usize = 20_000;
+const EVENTS_MAX: usize = 5_000;
+
+/// Things that happen to a world, taken by the engine or not, after which it is stuck.
+const TURNS_MAX: usize = 4 * EVENTS_MAX;
 
 /// When the host dies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -303,7 +306,13 @@ impl World {
     pub fn live(&mut self) -> Result<Tally, Violation> {
         self.offer(Event::PlanningStarted)?;
         let mut encores = 3;
+        let mut turns = 0;
         while self.journal.len() < EVENTS_MAX {
+            turns += 1;
+            if turns > TURNS_MAX {
+                return broken("ends-or-waits", "things happen for ever, and nothing moves")
+                    .map(|()| self.tally);
+            }
             if self.rng.permille(self.script.nonsense) {
                 let event = self.nonsense();
                 self.offer(event)?;
