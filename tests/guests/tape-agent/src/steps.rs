@@ -8,9 +8,39 @@ use std::time::{Duration, Instant, SystemTime};
 use wasip2::http::types::FutureIncomingResponse;
 
 const VERBS: [&str; 33] = [
-    "write", "append", "read", "rename", "list", "remove", "mkdir", "rmdir", "stat", "begin", "more", "look", "seek",
-    "close", "truncate", "wall", "mono", "random", "sleep", "log", "print", "error", "progress", "get", "post", "both",
-    "command", "charge", "remaining", "generate", "stream", "ask", "missing",
+    "write",
+    "append",
+    "read",
+    "rename",
+    "list",
+    "remove",
+    "mkdir",
+    "rmdir",
+    "stat",
+    "begin",
+    "more",
+    "look",
+    "seek",
+    "close",
+    "truncate",
+    "wall",
+    "mono",
+    "random",
+    "sleep",
+    "log",
+    "print",
+    "error",
+    "progress",
+    "get",
+    "post",
+    "both",
+    "command",
+    "charge",
+    "remaining",
+    "generate",
+    "stream",
+    "ask",
+    "missing",
 ];
 
 /// What it holds and was told.
@@ -81,7 +111,8 @@ impl Hands {
     }
 
     fn answer(&mut self, response: &FutureIncomingResponse) {
-        let told = http::receive(response).and_then(|(status, body)| Ok((status, http::read(&body)?)));
+        let told =
+            http::receive(response).and_then(|(status, body)| Ok((status, http::read(&body)?)));
         self.told(told);
     }
 
@@ -110,7 +141,11 @@ impl Hands {
             "rename" => {
                 let (from, to) = (self.name(), self.name());
                 // What is held open stays where it is: what comes back after a suspension is found by its name.
-                if !self.open.iter().any(|(name, _)| *name == from || *name == to) {
+                if !self
+                    .open
+                    .iter()
+                    .any(|(name, _)| *name == from || *name == to)
+                {
                     let told = fs::rename(from, to).map_err(|e| e.kind());
                     self.told(told);
                 }
@@ -133,17 +168,22 @@ impl Hands {
                 self.told(names);
             }
             "mkdir" => {
-                let told = fs::create_dir(format!("/work/dir{}", self.next(3))).map_err(|e| e.kind());
+                let told =
+                    fs::create_dir(format!("/work/dir{}", self.next(3))).map_err(|e| e.kind());
                 self.told(told);
             }
             "rmdir" => {
-                let told = fs::remove_dir(format!("/work/dir{}", self.next(3))).map_err(|e| e.kind());
+                let told =
+                    fs::remove_dir(format!("/work/dir{}", self.next(3))).map_err(|e| e.kind());
                 self.told(told);
             }
             "stat" => {
                 let name = self.name();
                 let meta = fs::metadata(name);
-                let told = meta.as_ref().map(|m| (m.len(), m.is_dir())).map_err(|e| e.kind());
+                let told = meta
+                    .as_ref()
+                    .map(|m| (m.len(), m.is_dir()))
+                    .map_err(|e| e.kind());
                 self.told(told);
                 if let Ok(meta) = meta {
                     self.value(meta.modified().ok());
@@ -151,7 +191,10 @@ impl Hands {
             }
             "truncate" => {
                 let name = self.name();
-                let told = OpenOptions::new().write(true).open(name).and_then(|file| file.set_len(5));
+                let told = OpenOptions::new()
+                    .write(true)
+                    .open(name)
+                    .and_then(|file| file.set_len(5));
                 self.told(told.map_err(|e| e.kind()));
             }
             // Files that stay open from one step to a later one.
