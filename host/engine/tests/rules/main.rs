@@ -25,7 +25,6 @@ mod races;
 mod retry;
 mod review;
 mod signals;
-mod steer;
 mod summary;
 mod stopped;
 mod suspend;
