@@ -212,7 +212,11 @@ mod tests {
         let run: RunId = "01932c5e-7c0a-7000-8000-0000deadbeef".parse().unwrap();
         let signal = SignalRefusal::Stale { why: why() };
         let cases = [
-            (decision(DecideRefusal::Unknown { ask }), Exit::Usage, "no request deadbeef/3"),
+            (
+                decision(DecideRefusal::Unknown { ask }),
+                Exit::Usage,
+                "no request deadbeef/3",
+            ),
             (
                 decision(DecideRefusal::Stale {
                     seen: Digest::of(b"a"),
@@ -239,7 +243,11 @@ mod tests {
                 Exit::Refused,
                 "deadbeef/3: because",
             ),
-            (decision(DecideRefusal::Wrong { why: why() }), Exit::Usage, "because"),
+            (
+                decision(DecideRefusal::Wrong { why: why() }),
+                Exit::Usage,
+                "because",
+            ),
             (WishError::Signal { refusal: signal }, Exit::Usage, "stale"),
             (WishError::NoRun { run }, Exit::Usage, "no run deadbeef"),
             (
@@ -250,7 +258,11 @@ mod tests {
                 Exit::Usage,
                 "cannot be paused: because (it is running)",
             ),
-            (WishError::Unknown { why: why() }, Exit::Refused, "SANDGATE_TOKEN"),
+            (
+                WishError::Unknown { why: why() },
+                Exit::Refused,
+                "SANDGATE_TOKEN",
+            ),
             (WishError::Gone, Exit::Failed, "about to end"),
             (WishError::Host { why: why() }, Exit::Failed, "because"),
         ];
@@ -259,7 +271,10 @@ mod tests {
             let text = error.text(&Look::plain());
             assert_eq!(error.exit(), exit, "{text}");
             assert!(text.contains(says), "{text}");
-            assert!(text.contains("hint:"), "every refusal says what to do: {text}");
+            assert!(
+                text.contains("hint:"),
+                "every refusal says what to do: {text}"
+            );
         }
     }
 }

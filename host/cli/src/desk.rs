@@ -35,7 +35,7 @@ pub(crate) enum At {
     /// This process drives it.
     Here(Box<Desk>),
     /// Another one does, and takes wishes.
-    There(Control),
+    There(Box<Control>),
 }
 
 impl At {
@@ -54,7 +54,7 @@ impl At {
         }
         let control = Control::open(ctx, Arc::clone(project)).await?;
         if control.is_there() {
-            return Ok(Self::There(control));
+            return Ok(Self::There(Box::new(control)));
         }
         // It went away meanwhile.
         drop(control);

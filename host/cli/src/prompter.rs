@@ -75,7 +75,7 @@ impl State {
     /// Whether whoever drives has a reason to stay: a question is open, or something is under way.
     fn busy(&self) -> bool {
         let moves = |run: &Run| {
-            !run.state().ended() && !(run.idle() && !run.waits().iter().any(Wait::by_itself))
+            !run.state().ended() && (!run.idle() || run.waits().iter().any(Wait::by_itself))
         };
         // Before the first question nobody waits for this answer, and it is not for free.
         let under_way = || self.blind || self.tracker.runs().any(moves);

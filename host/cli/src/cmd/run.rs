@@ -51,7 +51,7 @@ pub(super) async fn run(ctx: &Context, args: &RunArgs) -> Result<Exit, CliError>
                 )
                 .hint("stop it first, or leave `--record-models` and `--replay-models` out"));
             }
-            return there(ctx, &project, control, Wanted { source, inputs }, args).await;
+            return there(ctx, &project, *control, Wanted { source, inputs }, args).await;
         }
     };
     if !args.no_prompt {

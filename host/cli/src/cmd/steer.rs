@@ -196,7 +196,7 @@ pub(super) async fn resume(ctx: &Context, args: &Steer) -> Result<Exit, CliError
     }
     match At::open(ctx, &project, &ctx.host_options()).await? {
         At::Here(desk) => here(ctx, project, *desk, &ids, tasks).await,
-        At::There(control) => there(ctx, &project, control, &ids, tasks).await,
+        At::There(control) => there(ctx, &project, *control, &ids, tasks).await,
     }
 }
 
@@ -208,7 +208,7 @@ pub(super) async fn drive(
 ) -> Result<Exit, CliError> {
     match At::open(ctx, &project, &ctx.host_options()).await? {
         At::Here(desk) => here(ctx, project, *desk, ids, Vec::new()).await,
-        At::There(control) => there(ctx, &project, control, ids, Vec::new()).await,
+        At::There(control) => there(ctx, &project, *control, ids, Vec::new()).await,
     }
 }
 

@@ -4,7 +4,7 @@
 use super::words;
 use crate::ui::{Look, canonical, line, lines, money, strict};
 use sandgate_engine::{AskState, AskView, Need, Run};
-use sandgate_model::{About, Amount, Caller, Moment, NeedKind, TaskIx};
+use sandgate_model::{About, Amount, Caller, Decision, Moment, NeedKind, TaskIx};
 
 /// Rows of a terminal that a person reads in one go. What is longer is shown as well, but a word does not approve it.
 const ROWS_MAX: usize = 200;
@@ -133,7 +133,14 @@ pub(crate) fn state(ask: &AskView<'_>, look: &Look) -> String {
         AskState::Withdrawn => look.dim(word),
     };
     match ask.decided {
-        Some(vote) => format!("{word} by {}", line(&vote.by.name)),
+        Some(vote) => {
+            let run = match (vote.decision, ask.standing) {
+                (Decision::Approve { for_run: true }, true) => " for the run",
+                (Decision::Approve { for_run: true }, false) => " for the run, taken back since,",
+                _ => "",
+            };
+            format!("{word}{run} by {}", line(&vote.by.name))
+        }
         None if ask.why.is_empty() => word,
         None => format!("{word}: {}", line(ask.why)),
     }

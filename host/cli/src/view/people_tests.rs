@@ -291,7 +291,7 @@ fn the_list_for_programs_has_no_key_twice() {
     );
     assert_eq!(
         value["questions"][0]["command"],
-        "sandgate answer deadbeef/4 v1.2.0"
+        "sandgate answer deadbeef/4 TEXT"
     );
     assert_eq!(value["signals"][0]["match"]["repo"], "acme/site");
     assert_eq!(value["plans"][0]["state"], "approved");

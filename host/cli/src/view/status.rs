@@ -29,7 +29,7 @@ pub(crate) fn text(s: &ExecutionSummary, holder: &Driving, now: Moment, look: &L
         table.row([look.dim(&group.code), named]);
     }
     for wait in &s.waits {
-        table.row([look.dim("waits for"), words::wait(wait, s.run, look)]);
+        table.row([look.dim(words::waits(wait)), words::wait(wait, s.run, look)]);
     }
     if !s.state.ended() {
         // A process that drives the project may have been asked for another run only.

@@ -53,9 +53,22 @@ pub(crate) fn collect<'a>(
     for wait in &signals {
         command(&wait.id, words::signal(wait.kind.as_str(), &wait.matches));
     }
+    let run = s.run.short();
     for wait in &s.waits {
-        if let Wait::ResumeTask { task } = wait {
-            command(task, format!("sandgate resume {} {task}", s.run.short()));
+        let all = match wait {
+            Wait::PlanApproval { ask: Some(ask) } => format!("sandgate approve {run}/{ask}"),
+            Wait::Dispatch => format!("sandgate dispatch {run}"),
+            Wait::ResumeTask { task } => {
+                command(task, format!("sandgate resume {run} {task}"));
+                continue;
+            }
+            _ => continue,
+        };
+        // What the whole plan waits for.
+        let waiting =
+            |t: &&TaskSummary| matches!(&t.blocked, Some(b) if b.reason == Reason::PlanReview);
+        for task in s.tasks.iter().filter(waiting) {
+            command(&task.id, all.clone());
         }
     }
     let mine = |task: Option<&TaskId>| named.is_none() || task == named;

@@ -165,6 +165,25 @@ pub(crate) fn wait(wait: &Wait, run: RunId, look: &Look) -> String {
     }
 }
 
+/// What a wait is called: for a response, for a decision, or for something else.
+pub(crate) fn waits(wait: &Wait) -> &'static str {
+    match wait {
+        Wait::Question { .. } => "awaiting response",
+        Wait::PlanApproval { .. }
+        | Wait::Approval { .. }
+        | Wait::Call { .. }
+        | Wait::Budget { .. }
+        | Wait::GateBudget { .. } => "awaiting approval",
+        Wait::Dispatch
+        | Wait::Verify
+        | Wait::Resume
+        | Wait::ResumeTask { .. }
+        | Wait::Decision { .. }
+        | Wait::Signal { .. }
+        | Wait::Retry { .. } => "waits for",
+    }
+}
+
 /// Who asks: a task, a gate, or else the planner.
 fn whose(task: Option<&TaskId>, gate: Option<&GateId>) -> String {
     match (task, gate) {
@@ -194,10 +213,8 @@ pub(crate) fn awaiting(about: &About) -> &'static str {
 pub(crate) fn decide(run: RunId, ask: AskNo, about: &About) -> String {
     let run = run.short();
     match about {
-        About::Question { question, .. } => match question.choices.first() {
-            Some(choice) => format!("sandgate answer {run}/{ask} {}", quoted(choice)),
-            None => format!("sandgate answer {run}/{ask} 'TEXT'"),
-        },
+        // No answer is suggested: the choices are a plugin's.
+        About::Question { .. } => format!("sandgate answer {run}/{ask} TEXT"),
         _ => format!("sandgate approve {run}/{ask}"),
     }
 }
