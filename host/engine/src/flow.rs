@@ -344,7 +344,9 @@ impl Run {
         for parent in expanded {
             self.tasks[parent].took = self.tasks[parent].started.map(|started| at.since(started));
             match self.tasks[parent].expansion.as_deref().cloned() {
-                Some(expansion) if expansion.failed > 0 => {
+                Some(expansion)
+                    if expansion.failed > 0 && self.tasks[parent].cancel().is_none() =>
+                {
                     let (message, class, budget) = self.members_failure(&expansion);
                     self.tasks[parent].fail(Cause::new(class, &message).by_budget(budget));
                     self.enter(parent, at, Phase::Failed);

@@ -110,7 +110,11 @@ impl Run {
             cost
         });
         match tape {
-            Some(tape) => self.record(by).tape.push(tape),
+            // On it is every answer since the last piece.
+            Some(tape) => {
+                self.record(by).tape.push(tape);
+                self.open_account(by).unsaved = false;
+            }
             // Should it stop now, it would do again what was approved for one time.
             None if open.consent => self.open_account(by).unsaved = true,
             None => {}

@@ -1,6 +1,6 @@
 //! From the order to a plan, and from the plan to the first task.
 
-use crate::{Command, Outcome, PlannerFailure, Run, RunState, Timer, illegal::Handled};
+use crate::{Command, Outcome, PlannerFailure, Run, RunState, Timer, illegal::Handled, task::Phase};
 use sandgate_model::{Caller, Digest, Moment, Plan, PluginName};
 use std::sync::Arc;
 
@@ -147,7 +147,8 @@ impl Run {
         self.go(at, RunState::Running);
         self.arm_deadline(at, out);
         for ix in self.tasks.keys() {
-            if self.tasks[ix].waiting == 0 {
+            // Somebody may have cancelled some while the plan was reviewed.
+            if self.tasks[ix].waiting == 0 && self.tasks[ix].phase == Phase::Waiting {
                 self.unblock(ix, at, out);
             }
         }

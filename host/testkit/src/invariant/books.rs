@@ -216,6 +216,11 @@ impl Books {
         }
     }
 
+    /// There is no plan any more.
+    pub(crate) fn unplanned(&mut self) {
+        self.limit = self.given;
+    }
+
     /// From now on the plan's limit counts, too.
     pub(crate) fn frozen(&mut self, plan: &Plan) {
         let least = |a: Option<u64>, b: Option<u64>| [a, b].into_iter().flatten().min();

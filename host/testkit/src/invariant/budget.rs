@@ -264,6 +264,15 @@ impl Observer {
         Ok(())
     }
 
+    /// Whether a call of this caller is under way.
+    pub(crate) fn calls_open(&self, by: Caller) -> bool {
+        let purse = match by {
+            Caller::Planner => Some(&self.books.planner),
+            by => self.books.purses.get(&by),
+        };
+        purse.is_some_and(|purse| !purse.open.is_empty())
+    }
+
     /// Whether a task waits because of the budget.
     pub(crate) fn lacking(&self) -> bool {
         let waits = |fact: &super::Fact| fact.lacks && fact.state == TaskState::Pending;

@@ -305,6 +305,9 @@ impl Observer {
                     self.risky.remove(by);
                 }
             }
+            Event::Suspended { by, .. } => {
+                self.risky.remove(by);
+            }
             Event::TaskCancelRequested { task, .. } => {
                 let members = self.fact(*task).map_or(&[][..], |fact| &fact.members);
                 let all = std::iter::once(*task).chain(members.iter().copied());
@@ -394,6 +397,7 @@ impl Observer {
             // It was rejected, and nothing of it is left.
             self.tasks.clear();
             self.false_conditions.clear();
+            self.books.unplanned();
         }
         for view in run.tasks() {
             let waits = || {
@@ -412,7 +416,8 @@ impl Observer {
                             fact.state,
                             TaskState::Failed | TaskState::Lost | TaskState::Cancelled
                         )
-                        && (view.state != fact.state || view.since == at);
+                        && (view.state != fact.state
+                            || (view.state == TaskState::Failed && view.since == at));
                     if again {
                         fact.failures = 0;
                         fact.final_failure = false;

@@ -306,6 +306,8 @@ impl World {
             took: Millis(7),
         };
         let stopping = self.run.stopping();
+        // Nonsense may have begun a call in its name.
+        let confused = self.observer.calls_open(by);
         let cancelled = match by {
             Caller::Task { task, .. } => self.observer.is_called_off(task),
             _ => false,
@@ -322,6 +324,8 @@ impl World {
         } else if stopping || cancelled {
             // It is taken down: that is on its way.
             self.guests.remove(&by);
+        } else if confused {
+            return self.guest_ends(by, None);
         } else if self.lie.is_none() {
             let refused = broken("suspends", format!("{event:?} was refused"));
             return self.observer.report(refused);
