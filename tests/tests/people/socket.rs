@@ -207,6 +207,17 @@ fn odd_connections_do_no_harm() {
     let mut owner = driving(&project, 1);
     let path = socket(&project);
     let connect = || UnixStream::connect(&path).unwrap();
+    // 80 MiB in one line: more than the longest wish.
+    let mut huge = connect();
+    let chunk = vec![b'x'; 1 << 20];
+    let mut taken = 0;
+    for _ in 0..80 {
+        let _short = huge.set_write_timeout(Some(Duration::from_secs(3)));
+        if huge.write_all(&chunk).is_err() {
+            break;
+        }
+        taken += 1;
+    }
     // Silent ones, more than are served at once.
     let silent: Vec<UnixStream> = (0..40).map(|_| connect()).collect();
     let mut sent = 0;
@@ -228,17 +239,6 @@ fn odd_connections_do_no_harm() {
     }
     let mut deep = connect();
     let _gone = deep.write_all(&[b'['; 100_000]);
-    // 80 MiB in one line: more than the longest wish.
-    let mut huge = connect();
-    let chunk = vec![b'x'; 1 << 20];
-    let mut taken = 0;
-    for _ in 0..80 {
-        let _short = huge.set_write_timeout(Some(Duration::from_secs(3)));
-        if huge.write_all(&chunk).is_err() {
-            break;
-        }
-        taken += 1;
-    }
     drop(silent);
     let id = only_id(&project);
     let start = Instant::now();
