@@ -6,7 +6,7 @@ use crate::classify::classify;
 use crate::link::Prepared;
 use crate::outcome::{MESSAGE_MAX, cut};
 use crate::state::{State, Stop};
-use crate::{Failure, Outcome, Report, Turn};
+use crate::{Failure, Outcome, Report, Tape, Turn};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
@@ -67,8 +67,13 @@ impl Cell {
     /// Judges how a call ended.
     pub(crate) fn judge<T>(&self, ended: Ended<T>, deadline: Duration) -> Outcome<T> {
         match ended {
-            Ok(Ok(Ok(value))) => Outcome::Output(value),
-            Ok(Ok(Err(error))) => failed(error),
+            Ok(Ok(answer)) => match self.store.data().tape.as_ref().and_then(Tape::left_over) {
+                Some(Stop::Diverged(message)) => Outcome::Diverged { message },
+                _ => match answer {
+                    Ok(value) => Outcome::Output(value),
+                    Err(error) => failed(error),
+                },
+            },
             Ok(Err(error)) => classify(&error, self.store.data(), deadline),
             Err(Cut::Timeout) => Outcome::Timeout { after: deadline },
             Err(Cut::Cancelled) => Outcome::Cancelled,

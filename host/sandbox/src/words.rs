@@ -313,7 +313,7 @@ mod tests {
             ..Limits::agent()
         };
         words.reset(Arc::clone(&kept) as Arc<dyn Sink>, &many);
-        words.write(Output::Stdout, &[b'\n'; 100]);
+        words.write(Output::Stdout, &[b'\n'; 100]).unwrap();
         assert_eq!(words.counts(), (0, 95));
     }
 
@@ -321,7 +321,7 @@ mod tests {
     fn an_unended_line_does_not_grow() {
         let (_kept, words) = words(&Limits::agent());
         for _ in 0..1_000 {
-            words.write(Output::Stdout, &[b'x'; 4096]);
+            words.write(Output::Stdout, &[b'x'; 4096]).unwrap();
         }
         assert_eq!(words.lock().out.text.len(), Limits::agent().log_line);
         assert_eq!(words.counts(), (0, 0));

@@ -200,14 +200,16 @@ async fn drain(
     in_pieces: bool,
 ) -> Result<Recorded, ModelFailure> {
     let mut pieces = Vec::new();
-    while in_pieces {
-        match generation.next().await {
-            Ok(Some(piece)) => pieces.push(piece),
-            Ok(None) => break,
-            Err(ModelFailure::Suspended) => return Err(ModelFailure::Suspended),
-            Err(failure) => {
-                let over = ModelFailure::Invalid(OVER.to_owned());
-                return Ok((pieces, Some(failure), Err(over)));
+    if in_pieces {
+        loop {
+            match generation.next().await {
+                Ok(Some(piece)) => pieces.push(piece),
+                Ok(None) => break,
+                Err(ModelFailure::Suspended) => return Err(ModelFailure::Suspended),
+                Err(failure) => {
+                    let over = ModelFailure::Invalid(OVER.to_owned());
+                    return Ok((pieces, Some(failure), Err(over)));
+                }
             }
         }
     }

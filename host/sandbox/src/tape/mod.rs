@@ -43,6 +43,8 @@ struct Inner {
     size: usize,
     /// Why nothing goes on; said again to whoever asks again.
     broken: Option<Stop>,
+    /// Whether a call has it already.
+    claimed: bool,
     clock: Clock,
 }
 
@@ -92,6 +94,7 @@ impl Tape {
             fresh: Vec::new(),
             size,
             broken: None,
+            claimed: false,
             clock: Clock::from(Duration::ZERO),
         })))
     }
@@ -110,6 +113,23 @@ impl Tape {
     #[must_use]
     pub fn replaying(&self) -> bool {
         !self.lock().left.is_empty()
+    }
+
+    /// Why a guest that is done has diverged: the first time it went on from here.
+    pub(crate) fn left_over(&self) -> Option<Stop> {
+        let mut inner = self.lock();
+        let next = inner.left.front()?.tag;
+        Some(inner.diverged(format!("it ended where it came to {}", next.what())))
+    }
+
+    /// Takes the tape for a call.
+    pub(crate) fn claim(&self) -> Result<(), Stop> {
+        let mut inner = self.lock();
+        if std::mem::replace(&mut inner.claimed, true) {
+            let message = "a tape is for one call; make another one of its segments".to_owned();
+            return Err(Stop::Host(message));
+        }
+        Ok(())
     }
 
     /// The guest's monotonic clock.

@@ -11,6 +11,7 @@ pub(crate) fn begin(call: &Call, role: Role, given: impl FnOnce() -> Args) -> Re
     let Some(tape) = &call.turn.tape else {
         return Ok(());
     };
+    tape.claim()?;
     let powers = &call.turn.powers;
     let mut start = Vec::new();
     call.component.digest().hex().put(&mut start);

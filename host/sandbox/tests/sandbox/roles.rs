@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-fn packet() -> Packet {
+pub(crate) fn packet() -> Packet {
     let description = Description {
         name: "agent-x".to_owned(),
         version: "1.0.0".to_owned(),
@@ -42,7 +42,7 @@ fn packet() -> Packet {
     }
 }
 
-fn planner() -> Try {
+pub(crate) fn planner() -> Try {
     let mut wanted = Try::new(hostile_planner());
     wanted.limits = Limits {
         deadline: wanted.limits.deadline,

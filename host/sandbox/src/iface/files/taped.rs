@@ -194,7 +194,10 @@ impl Taped<'_> {
                     Err(error) => Err(error),
                 };
                 let made = match made {
-                    Ok(stream) => Ok(drop(self.inner.inner.table.delete(stream)?)),
+                    Ok(stream) => {
+                        self.inner.inner.table.delete(stream)?;
+                        Ok(())
+                    }
                     Err(error) => Err(error),
                 };
                 self.recorded(&tape, Tag::WriteStream, &args, made)?;
@@ -409,7 +412,10 @@ impl HostDescriptor for Taped<'_> {
                     Err(error) => Err(error),
                 };
                 let made = match made {
-                    Ok(stream) => Ok(drop(self.inner.inner.table.delete(stream)?)),
+                    Ok(stream) => {
+                        self.inner.inner.table.delete(stream)?;
+                        Ok(())
+                    }
                     Err(error) => Err(error),
                 };
                 self.recorded(&tape, Tag::ReadStream, &args, made)?;

@@ -30,10 +30,11 @@ fn lock(gathered: &Gathered) -> MutexGuard<'_, Gathering> {
     gathered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The next part of a body.
+type Next = Option<Result<Frame<Bytes>, Error>>;
+
 /// Looks at a body without waiting for it.
-pub(super) fn look<B: Body + Unpin>(
-    body: &mut B,
-) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+pub(super) fn look<B: Body<Data = Bytes, Error = Error> + Unpin>(body: &mut B) -> Poll<Next> {
     Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
 }
 

@@ -32,7 +32,7 @@ fn entries(segment: &[u8]) -> Vec<usize> {
     let mut found = Vec::new();
     while at < segment.len() {
         found.push(at);
-        let length: [u8; 4] = segment[at..at + 4].try_into().unwrap();
+        let length: [u8; 4] = segment.get(at..at + 4).unwrap().try_into().unwrap();
         at += 4 + u32::from_le_bytes(length) as usize;
     }
     found
@@ -191,6 +191,38 @@ async fn changed_answers_never_panic() {
     println!(
         "150 tapes with changed answers: {diverged} diverged, {through} through, {other} otherwise, 0 panics"
     );
+}
+
+/// A guest that ends before its tape does has gone another way, whatever it answers.
+#[tokio::test]
+async fn a_call_that_ends_too_early_has_diverged() {
+    let order = "7 60";
+    let mut segments = recorded(order).await;
+    let dir = place();
+    let deck = Deck::default();
+    let tape = Tape::resume(&segments).unwrap();
+    let whole = life(&with(&deck), dir.path(), order, Some(tape.clone())).await;
+    text(whole.outcome);
+    segments.push(tape.take());
+    // One more entry than the guest asks for: the last one again, under the next number.
+    let position: usize = segments.iter().map(|segment| entries(segment).len()).sum();
+    let from = segments
+        .iter()
+        .rev()
+        .find(|segment| !segment.is_empty())
+        .unwrap();
+    let last = *entries(from).last().unwrap();
+    let mut more = vec![1];
+    more.extend((position as u64).to_le_bytes());
+    more.extend(&from[last..]);
+    segments.push(more);
+    let tape = Tape::resume(&segments).unwrap();
+    let report = life(&with(&deck), dir.path(), order, Some(tape)).await;
+    let Outcome::Diverged { message } = report.outcome else {
+        panic!("{:?}", report.outcome)
+    };
+    assert!(message.contains("it ended where"), "{message}");
+    assert_eq!(deck.done(), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ impl ModelPort for Deck {
         &self,
         request: GenerateRequest,
     ) -> PortFuture<Answered<Result<Box<dyn Generation>, ModelFailure>>> {
-        let what = request.messages[0].text.clone();
+        let what = request.messages.last().unwrap().text.clone();
         let pieces = what.split('-').map(str::to_owned).collect();
         let generation: Box<dyn Generation> = Box::new(Pieces(pieces));
         now(self.effect(what, ModelFailure::Suspended, generation))
@@ -210,7 +210,11 @@ impl BudgetPort for Deck {
 
 impl QuestionPort for Deck {
     fn ask(&self, question: PersonAsk) -> PortFuture<Answered<Result<String, QuestionFailure>>> {
-        let answer = question.choices[question.text.len() % 2].clone();
+        let answer = question
+            .choices
+            .get(question.text.len() % 2)
+            .unwrap()
+            .clone();
         now(self.effect(question.text, QuestionFailure::Suspended, answer))
     }
 }

@@ -5,6 +5,7 @@ mod damage;
 mod deck;
 mod lives;
 mod questions;
+mod roles;
 mod special;
 
 use crate::support::*;

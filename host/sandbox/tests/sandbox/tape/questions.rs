@@ -53,8 +53,7 @@ async fn an_answer_is_one_of_the_choices_or_none() {
         let mut wanted = with(&Deck::default());
         let answer = answer.map(str::to_owned);
         wanted.powers.question = Some(Arc::new(Person(Mutex::new(vec![answer]))));
-        let plain = text(life(&wanted, dir.path(), "1 0 do:ask", None).await.outcome);
-        plain
+        text(life(&wanted, dir.path(), "1 0 do:ask", None).await.outcome)
     };
     let yes = told(Ok("yes")).await;
     let no = told(Ok("no")).await;
