@@ -134,7 +134,10 @@ fn a_share_of_nothing_is_refused() {
     play.fail("b");
     play.is(RunState::Failed);
     assert!(!play.run.refused_by_budget());
-    play.must(Event::RetryRequested { tasks: vec![], by: None });
+    play.must(Event::RetryRequested {
+        tasks: vec![],
+        by: None,
+    });
     play.is(RunState::Failed);
     assert_eq!(
         error(&play, "b"),

@@ -36,7 +36,10 @@ fn a_cancel_wins_against_every_end() {
             })
             .contains("already")
         );
-        assert!(play.refuses(Event::Paused { by: None }).contains("stopping"));
+        assert!(
+            play.refuses(Event::Paused { by: None })
+                .contains("stopping")
+        );
         assert_eq!(play.end("a", end.clone()), [Command::Finish]);
         assert_eq!(
             play.words(&["a", "b"]),
@@ -81,8 +84,11 @@ fn a_cancel_before_there_is_a_plan() {
     let late = frozen(PlanBuilder::new().build());
     assert!(play.refuses(late).contains("too late"));
     assert!(
-        play.refuses(Event::RetryRequested { tasks: vec![], by: None })
-            .contains("no plan")
+        play.refuses(Event::RetryRequested {
+            tasks: vec![],
+            by: None
+        })
+        .contains("no plan")
     );
 }
 
@@ -120,6 +126,9 @@ fn nothing_starts_while_paused_and_what_runs_goes_on() {
     assert_eq!(play.start(), [""; 0]);
     assert!(play.refuses(attempt(TaskIx(1), 1)).contains("paused"));
     play.must(Event::Resumed { by: None });
-    assert!(play.refuses(Event::Resumed { by: None }).contains("not paused"));
+    assert!(
+        play.refuses(Event::Resumed { by: None })
+            .contains("not paused")
+    );
     assert_eq!(play.start(), ["b"]);
 }

@@ -114,8 +114,11 @@ fn verification_is_repeated_only_when_asked_for() {
     play.is(RunState::Failed);
     assert_eq!(play.run.next_start(), None);
     assert!(
-        play.refuses(Event::RetryRequested { tasks: vec![], by: None })
-            .contains("no task of it failed")
+        play.refuses(Event::RetryRequested {
+            tasks: vec![],
+            by: None
+        })
+        .contains("no task of it failed")
     );
     play.must(Event::VerifyRequested);
     play.is(RunState::Verifying);

@@ -71,7 +71,13 @@ fn send(
         Receipt::Keep { .. } => Vec::new(),
         Receipt::Repeat { .. } => return Ok(receipt),
     };
-    inbox.apply(now, &InboxEvent::SignalReceived { signal, to: resolved });
+    inbox.apply(
+        now,
+        &InboxEvent::SignalReceived {
+            signal,
+            to: resolved,
+        },
+    );
     Ok(receipt)
 }
 
@@ -85,13 +91,21 @@ fn every_wait_that_fits_is_told_and_no_other() {
         wait(2, 1, "review", &[]),
         wait(3, 0, "ci", &[("repo", "site"), ("sha", "c")]),
     ];
-    let one = signal("1", "ci", &[("repo", "site"), ("sha", "b"), ("extra", "x")], 1);
+    let one = signal(
+        "1",
+        "ci",
+        &[("repo", "site"), ("sha", "b"), ("extra", "x")],
+        1,
+    );
     let receipt = send(&mut inbox, T0, &one, &open, &[]).unwrap();
     assert_eq!(receipt, Receipt::Deliver(open[..3].to_vec()));
     let kept = inbox.get("1").unwrap();
     assert_eq!(kept.to, [to(&open[0]), to(&open[1]), to(&open[2])]);
     assert_eq!(inbox.unmatched(T0).count(), 0);
-    assert!(inbox.pick(T0, &wait(4, 0, "ci", &[])).is_none(), "it is used up");
+    assert!(
+        inbox.pick(T0, &wait(4, 0, "ci", &[])).is_none(),
+        "it is used up"
+    );
 }
 
 #[test]
@@ -103,13 +117,21 @@ fn early_signals_are_kept_and_picked_up_oldest_first() {
         let now = Moment(T0.0 + n as u64);
         let early = signal(id, "ci", &[("repo", "site"), ("sha", "a")], n as i64);
         let receipt = send(&mut inbox, now, &early, &[near.clone(), far.clone()], &[]).unwrap();
-        assert_eq!(receipt, Receipt::Keep { near: vec![near.clone()] });
+        assert_eq!(
+            receipt,
+            Receipt::Keep {
+                near: vec![near.clone()]
+            }
+        );
     }
     let begins = wait(1, 0, "ci", &[("sha", "a")]);
     for id in ["z", "y", "x"] {
         let picked = inbox.pick(T0, &begins).unwrap().signal.id.clone();
         assert_eq!(picked, id, "the oldest first");
-        let matched = InboxEvent::SignalMatched { id: picked, to: to(&begins) };
+        let matched = InboxEvent::SignalMatched {
+            id: picked,
+            to: to(&begins),
+        };
         inbox.apply(T0, &matched);
         inbox.apply(T0, &matched);
         assert_eq!(inbox.get(id).unwrap().to, [to(&begins)], "told once");
@@ -127,10 +149,23 @@ fn kept_signals_expire_after_a_week() {
     assert!(inbox.pick(last, &begins).is_some());
     assert_eq!(inbox.expired(last), Vec::<String>::new());
     let over = Moment(last.0 + 1);
-    assert!(inbox.pick(over, &begins).is_none(), "not even before it is dropped");
+    assert!(
+        inbox.pick(over, &begins).is_none(),
+        "not even before it is dropped"
+    );
     assert_eq!(inbox.expired(over), ["1"]);
-    let again = send(&mut inbox, over, &signal("1", "ci", &[("sha", "a")], 2), &[], &[]).unwrap();
-    assert!(matches!(again, Receipt::Keep { .. }), "nobody ever heard of the first one");
+    let again = send(
+        &mut inbox,
+        over,
+        &signal("1", "ci", &[("sha", "a")], 2),
+        &[],
+        &[],
+    )
+    .unwrap();
+    assert!(
+        matches!(again, Receipt::Keep { .. }),
+        "nobody ever heard of the first one"
+    );
     assert_eq!(inbox.expired(over), Vec::<String>::new());
     let ids = vec!["1".to_owned(), "unknown".to_owned()];
     inbox.apply(over, &InboxEvent::SignalsExpired { ids });
@@ -176,7 +211,11 @@ fn a_stale_one_is_refused_with_what_it_fitted_and_what_is_waited_for() {
          task `t1` of run 000000cd waits for sha=b, this one says sha=a"
     );
     let refusal = send(&mut inbox, now, &late, &[], &past).unwrap_err();
-    assert!(refusal.to_string().ends_with("no task waits for anything like it now"));
+    assert!(
+        refusal
+            .to_string()
+            .ends_with("no task waits for anything like it now")
+    );
     // The same task waits again, after a retry.
     let again = [past[0].wait.clone()];
     let receipt = send(&mut inbox, now, &late, &again, &past).unwrap();
@@ -192,9 +231,23 @@ fn forgeries_replays_reorders_and_floods_change_nothing() {
         ended: T0,
         how: "resolved by signal `first`".to_owned(),
     }];
-    send(&mut inbox, T0, &signal("used", "ci", &[("repo", "site"), ("sha", "b")], 1), &open, &[]).unwrap();
+    send(
+        &mut inbox,
+        T0,
+        &signal("used", "ci", &[("repo", "site"), ("sha", "b")], 1),
+        &open,
+        &[],
+    )
+    .unwrap();
     for n in 0..KEPT_MAX {
-        send(&mut inbox, T0, &signal(&format!("flood-{n}"), "review", &[("n", "1")], 0), &[], &[]).unwrap();
+        send(
+            &mut inbox,
+            T0,
+            &signal(&format!("flood-{n}"), "review", &[("n", "1")], 0),
+            &[],
+            &[],
+        )
+        .unwrap();
     }
     let fine = signal("fine", "ci", &[("repo", "site"), ("sha", "b")], 1);
     let with = |change: &dyn Fn(&mut Signal)| {
@@ -209,19 +262,62 @@ fn forgeries_replays_reorders_and_floods_change_nothing() {
         })
     };
     let hostile = [
-        ("another type than there is", redo(&|s| s.kind = "deploy".parse().unwrap())),
-        ("a known id with other data", redo(&|s| s.id = "used".into())),
-        ("a known id with another type", redo(&|s| { s.id = "flood-1".into(); s.kind = "ci".parse().unwrap(); })),
-        ("a digest of something else", with(&|s| s.digest = Digest::of(b"x"))),
-        ("other fields under the digest", with(&|s| { s.fields.insert("sha".into(), "c".into()); })),
-        ("other data under the digest", with(&|s| s.data = Payload::Inline(json!(2)))),
-        ("an older commit, out of order", redo(&|s| { s.fields.insert("sha".into(), "a".into()); })),
+        (
+            "another type than there is",
+            redo(&|s| s.kind = "deploy".parse().unwrap()),
+        ),
+        (
+            "a known id with other data",
+            redo(&|s| s.id = "used".into()),
+        ),
+        (
+            "a known id with another type",
+            redo(&|s| {
+                s.id = "flood-1".into();
+                s.kind = "ci".parse().unwrap();
+            }),
+        ),
+        (
+            "a digest of something else",
+            with(&|s| s.digest = Digest::of(b"x")),
+        ),
+        (
+            "other fields under the digest",
+            with(&|s| {
+                s.fields.insert("sha".into(), "c".into());
+            }),
+        ),
+        (
+            "other data under the digest",
+            with(&|s| s.data = Payload::Inline(json!(2))),
+        ),
+        (
+            "an older commit, out of order",
+            redo(&|s| {
+                s.fields.insert("sha".into(), "a".into());
+            }),
+        ),
         ("no id", redo(&|s| s.id.clear())),
         ("an id that hides", redo(&|s| s.id = "a\u{8}b".into())),
         ("an endless id", redo(&|s| s.id = "x".repeat(201))),
-        ("too many fields", redo(&|s| for n in 0..51 { s.fields.insert(format!("f{n}"), String::new()); })),
-        ("an endless field", redo(&|s| { s.fields.insert("repo".into(), "x".repeat(1_001)); })),
-        ("one more of a flood", redo(&|s| s.kind = "review".parse().unwrap())),
+        (
+            "too many fields",
+            redo(&|s| {
+                for n in 0..51 {
+                    s.fields.insert(format!("f{n}"), String::new());
+                }
+            }),
+        ),
+        (
+            "an endless field",
+            redo(&|s| {
+                s.fields.insert("repo".into(), "x".repeat(1_001));
+            }),
+        ),
+        (
+            "one more of a flood",
+            redo(&|s| s.kind = "review".parse().unwrap()),
+        ),
     ];
     // The second is a conflict only when its content differs.
     let hostile: Vec<_> = hostile
@@ -238,15 +334,27 @@ fn forgeries_replays_reorders_and_floods_change_nothing() {
     let mut changes = 0;
     for (what, signal) in &hostile {
         let result = send(&mut inbox, T0, signal, &open, &past);
-        println!("{what}: {}", result.as_ref().err().map_or("taken".to_owned(), ToString::to_string));
+        println!(
+            "{what}: {}",
+            result
+                .as_ref()
+                .err()
+                .map_or("taken".to_owned(), ToString::to_string)
+        );
         assert!(result.is_err(), "{what}");
         changes += usize::from(inbox != before);
     }
-    println!("{} forgeries, replays, reorders and floods: {changes} changes", hostile.len());
+    println!(
+        "{} forgeries, replays, reorders and floods: {changes} changes",
+        hostile.len()
+    );
     assert_eq!(changes, 0);
     assert!(hostile.len() >= 12);
     // What is waited for still gets through the flood.
-    assert!(matches!(send(&mut inbox, T0, &fine, &open, &past), Ok(Receipt::Deliver(_))));
+    assert!(matches!(
+        send(&mut inbox, T0, &fine, &open, &past),
+        Ok(Receipt::Deliver(_))
+    ));
 }
 
 #[test]
@@ -264,13 +372,24 @@ fn bounds_are_exact() {
 fn what_a_crash_left_undelivered_is_owed() {
     let mut inbox = Inbox::default();
     let open = [wait(1, 0, "ci", &[("sha", "a")]), wait(1, 1, "ci", &[])];
-    send(&mut inbox, T0, &signal("1", "ci", &[("sha", "a")], 1), &open, &[]).unwrap();
+    send(
+        &mut inbox,
+        T0,
+        &signal("1", "ci", &[("sha", "a")], 1),
+        &open,
+        &[],
+    )
+    .unwrap();
     let owed = inbox.owed(&open);
     assert_eq!(owed.len(), 2);
     assert_eq!(owed[0].0, open[0]);
     assert_eq!(inbox.owed(&open[1..]).len(), 1, "the other one heard of it");
     let other = [wait(1, 0, "ci", &[("sha", "b")])];
-    assert_eq!(inbox.owed(&other).len(), 0, "it waits for something else now");
+    assert_eq!(
+        inbox.owed(&other).len(),
+        0,
+        "it waits for something else now"
+    );
 }
 
 /// The same once more, as simple as it can be said.
@@ -280,24 +399,45 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn expect(&self, now: Moment, signal: &Signal, open: &[OpenWait], past: &[PastWait]) -> &'static str {
+    fn expect(
+        &self,
+        now: Moment,
+        signal: &Signal,
+        open: &[OpenWait],
+        past: &[PastWait],
+    ) -> &'static str {
         let alive = |s: &Signal, to: &[_]| !to.is_empty() || now.0 - s.at.0 < KEPT_FOR.0;
         if known(&signal.kind).is_err() {
             return "unknown";
         }
-        let same = self.all.iter().rev().find(|(s, to)| s.id == signal.id && alive(s, to));
+        let same = self
+            .all
+            .iter()
+            .rev()
+            .find(|(s, to)| s.id == signal.id && alive(s, to));
         if let Some((first, _)) = same {
-            let equal = (&first.kind, &first.fields, &first.data) == (&signal.kind, &signal.fields, &signal.data);
+            let equal = (&first.kind, &first.fields, &first.data)
+                == (&signal.kind, &signal.fields, &signal.data);
             return if equal { "repeat" } else { "conflict" };
         }
         if open.iter().any(|w| fits(&w.kind, &w.matches, signal)) {
             return "deliver";
         }
-        if past.iter().any(|p| fits(&p.wait.kind, &p.wait.matches, signal)) {
+        if past
+            .iter()
+            .any(|p| fits(&p.wait.kind, &p.wait.matches, signal))
+        {
             return "stale";
         }
-        let kept = self.all.iter().filter(|(s, to)| to.is_empty() && alive(s, to));
-        if kept.count() >= KEPT_MAX { "full" } else { "keep" }
+        let kept = self
+            .all
+            .iter()
+            .filter(|(s, to)| to.is_empty() && alive(s, to));
+        if kept.count() >= KEPT_MAX {
+            "full"
+        } else {
+            "keep"
+        }
     }
 }
 
@@ -316,7 +456,13 @@ fn any_sequence_goes_as_the_oracle_says() {
             for n in 0..KEPT_MAX - 2 {
                 let early = signal(&format!("e{n}"), "review", &[("q", "q")], 0);
                 send(&mut inbox, now, &early, &[], &[]).unwrap();
-                journal.push((now, InboxEvent::SignalReceived { signal: early.clone(), to: vec![] }));
+                journal.push((
+                    now,
+                    InboxEvent::SignalReceived {
+                        signal: early.clone(),
+                        to: vec![],
+                    },
+                ));
                 oracle.all.push((early, Vec::new()));
             }
         }
@@ -333,7 +479,11 @@ fn any_sequence_goes_as_the_oracle_says() {
                 wait(1, task, kind, &fields)
             };
             let open = [some_wait(0), some_wait(1)];
-            let past = [PastWait { wait: some_wait(2), ended: now, how: "timed out".into() }];
+            let past = [PastWait {
+                wait: some_wait(2),
+                ended: now,
+                how: "timed out".into(),
+            }];
             let (open, past) = (
                 &open[..usize::try_from(rng.below(3)).unwrap()],
                 &past[..usize::try_from(rng.below(2)).unwrap()],
@@ -341,13 +491,22 @@ fn any_sequence_goes_as_the_oracle_says() {
             if rng.below(6) == 0 {
                 let begins = wait(2, 7, "ci", &[("x", "a")]);
                 let oldest = oracle.all.iter_mut().find(|(s, to)| {
-                    to.is_empty() && now.0 - s.at.0 < KEPT_FOR.0 && fits(&begins.kind, &begins.matches, s)
+                    to.is_empty()
+                        && now.0 - s.at.0 < KEPT_FOR.0
+                        && fits(&begins.kind, &begins.matches, s)
                 });
                 let picked = inbox.pick(now, &begins).map(|kept| kept.signal.clone());
-                assert_eq!(picked.as_ref(), oldest.as_ref().map(|(s, _)| s), "seed {seed}");
+                assert_eq!(
+                    picked.as_ref(),
+                    oldest.as_ref().map(|(s, _)| s),
+                    "seed {seed}"
+                );
                 if let (Some(picked), Some((_, list))) = (picked, oldest) {
                     list.push(to(&begins));
-                    let event = InboxEvent::SignalMatched { id: picked.id, to: to(&begins) };
+                    let event = InboxEvent::SignalMatched {
+                        id: picked.id,
+                        to: to(&begins),
+                    };
                     inbox.apply(now, &event);
                     journal.push((now, event));
                     *seen.entry("picked").or_default() += 1;
@@ -357,7 +516,10 @@ fn any_sequence_goes_as_the_oracle_says() {
             if rng.below(10) == 0 {
                 let ids = inbox.expired(now);
                 let gone = |s: &Signal, to: &[_]| to.is_empty() && now.0 - s.at.0 >= KEPT_FOR.0;
-                assert_eq!(ids.len(), oracle.all.iter().filter(|(s, to)| gone(s, to)).count());
+                assert_eq!(
+                    ids.len(),
+                    oracle.all.iter().filter(|(s, to)| gone(s, to)).count()
+                );
                 oracle.all.retain(|(s, to)| !gone(s, to));
                 let event = InboxEvent::SignalsExpired { ids };
                 inbox.apply(now, &event);
@@ -370,8 +532,17 @@ fn any_sequence_goes_as_the_oracle_says() {
                     fields.push((name, rng.pick(&values).copied().unwrap_or("a")));
                 }
             }
-            let kind = if rng.below(12) == 0 { "deploy" } else { kinds[usize::try_from(rng.below(2)).unwrap()] };
-            let mut one = signal(&format!("s{}", rng.below(40)), kind, &fields, i64::try_from(rng.below(2)).unwrap());
+            let kind = if rng.below(12) == 0 {
+                "deploy"
+            } else {
+                kinds[usize::try_from(rng.below(2)).unwrap()]
+            };
+            let mut one = signal(
+                &format!("s{}", rng.below(40)),
+                kind,
+                &fields,
+                i64::try_from(rng.below(2)).unwrap(),
+            );
             one.at = now;
             let expected = oracle.expect(now, &one, open, past);
             let (is, resolved) = match send(&mut inbox, now, &one, open, past) {
@@ -387,9 +558,14 @@ fn any_sequence_goes_as_the_oracle_says() {
             assert_eq!(is, expected, "seed {seed}: {one:?}");
             *seen.entry(is).or_default() += 1;
             if let Some(resolved) = resolved {
-                oracle.all.retain(|(s, to)| s.id != one.id || !to.is_empty());
+                oracle
+                    .all
+                    .retain(|(s, to)| s.id != one.id || !to.is_empty());
                 oracle.all.push((one.clone(), resolved.clone()));
-                let event = InboxEvent::SignalReceived { signal: one, to: resolved };
+                let event = InboxEvent::SignalReceived {
+                    signal: one,
+                    to: resolved,
+                };
                 journal.push((now, event));
             }
         }

@@ -25,6 +25,7 @@ mod races;
 mod retry;
 mod review;
 mod signals;
-mod summary;
+mod steer;
 mod stopped;
+mod summary;
 mod suspend;

@@ -6,7 +6,10 @@ use sandgate_model::{Actor, AskNo, Decision, Moment, RuleOn};
 use sandgate_testkit::{PlanBuilder, Rng, TaskBuilder};
 
 /// Raised by an environment variable for longer hunts.
-#[expect(clippy::disallowed_methods, reason = "how long to hunt is no setting of the product")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long to hunt is no setting of the product"
+)]
 fn races() -> u64 {
     let asked = std::env::var("SANDGATE_RACES").ok();
     asked.and_then(|n| n.parse().ok()).unwrap_or(10_000)

@@ -155,7 +155,10 @@ fn only_the_failed_instances_of_a_list_run_again() {
     play.is(RunState::Failed);
 
     let one = play.ix("each.2");
-    play.must(Event::RetryRequested { tasks: vec![one], by: None });
+    play.must(Event::RetryRequested {
+        tasks: vec![one],
+        by: None,
+    });
     assert_eq!(
         play.words(&["each", "each.1", "next"]),
         ["running", "failed", "pending dependency"]

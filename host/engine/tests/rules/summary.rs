@@ -136,7 +136,10 @@ fn a_summary_can_be_read_back() {
 #[test]
 fn the_words_of_the_code_are_those_of_the_documents() {
     let mut play = partial();
-    play.must(Event::RetryRequested { tasks: vec![], by: None });
+    play.must(Event::RetryRequested {
+        tasks: vec![],
+        by: None,
+    });
     let word = |value: Value| value.as_str().unwrap().to_owned();
     for task in play.run.tasks() {
         assert_eq!(
