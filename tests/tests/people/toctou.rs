@@ -303,7 +303,10 @@ fn play(mutation: &Mutation, when: When) -> Result<Came, String> {
     // What was put into the store instead of an artifact that was approved as an input has three bytes.
     let read = p.run(&["summary", "--task-output", "t"]).stdout;
     if read.contains("\"a.seed\": 3") {
-        return Err(format!("{} ({when:?}): the guest read it: {read}", mutation.name));
+        return Err(format!(
+            "{} ({when:?}): the guest read it: {read}",
+            mutation.name
+        ));
     }
     let approved = marks.iter().filter(|m| m.starts_with(APPROVED)).count();
     if marks.iter().any(|m| m.contains("666")) || approved > 1 || approved != marks.len() {
