@@ -18,6 +18,7 @@ mod gates;
 mod host;
 mod inbox;
 mod old;
+mod overtaking;
 mod people;
 mod planning;
 mod play;
