@@ -145,13 +145,60 @@ fn own_plugin() {
     example("04-own-plugin");
 }
 
+/// In two terminals, as its README walks through it: a plan's review, a signal, an approval.
+#[test]
+fn approval() {
+    let project = Project::example("05-approval");
+    let git = |args: &[&str]| {
+        let out = Command::new("git")
+            .arg("-C")
+            .arg(project.dir().join("repo"))
+            .args(args)
+            .output()
+            .unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    let setup = Command::new("sh")
+        .arg("setup.sh")
+        .current_dir(project.dir())
+        .status();
+    assert!(setup.unwrap().success());
+    project.run(&["check"]).expect(0);
+    let mut first = project.start(&["run", "release.toml", "--wait"]);
+    let waits = |what: &str| {
+        let done = project.run(&["approvals"]);
+        done.code() == 0 && done.stdout.contains(what)
+    };
+    first.wait_until("the plan to be reviewed", |_| waits("plan, revision 1"));
+    project.run(&["approve", "1"]).expect(0);
+    first.wait_until("the wait for the signal", |_| waits("signal ci"));
+    let sha = format!("sha={}", git(&["rev-parse", "HEAD"]));
+    project
+        .run(&["signal", "ci", "--match", "repo=acme/site", "--match", &sha])
+        .expect(0);
+    first.wait_until("the tag to be approved", |_| waits("git tag -a v1.1.0"));
+    assert_eq!(git(&["tag"]), "v1.0.0");
+    let run = project.only_run();
+    let id = format!("{}/2", &run[run.len() - 8..]);
+    project.run(&["approve", &id]).expect(0);
+    let done = first.finish().expect(0);
+    assert_eq!(git(&["tag"]), "v1.0.0\nv1.1.0");
+    project.history(&run).check().unwrap();
+    assert_eq!(project.summary(&run)["outcome"], "verified");
+    same("05-approval/expected.txt", &normal(&done.stdout));
+    let notes = project
+        .run(&["summary", "--artifact", "notes.release.md"])
+        .expect(0);
+    same("05-approval/expected/release.md", &notes.stdout);
+}
+
 #[test]
 fn no_example_is_forgotten() {
     for entry in fs::read_dir(root().join("examples")).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.path().is_dir() {
             assert!(
-                EXAMPLES.iter().any(|e| e.dir == name),
+                name == "05-approval" || EXAMPLES.iter().any(|e| e.dir == name),
                 "examples/{name} is not tested"
             );
             assert!(

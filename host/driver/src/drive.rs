@@ -3,17 +3,17 @@
 
 use crate::{
     clock::Clock,
-    control::Done,
+    decided::{Decided, Told, ended_instead, interrupted},
+    errors::RequestError,
     notice::Notice,
     project::Project,
     reader::{Reader, kept_row},
-    record::encode,
     wishes::Reply,
     work::{Executor, Inbox, JobKey, Message, Parking, Prepared},
 };
-use sandgate_engine::{Command, Event, Run, Start, Timer};
-use sandgate_journal::{AppendError, NewRecord, Writer};
-use sandgate_model::{AttemptEnd, CallRequest, Caller, Moment, RunId};
+use sandgate_engine::{Event, Run, Start, Timer};
+use sandgate_journal::{AppendError, Writer};
+use sandgate_model::{CallRequest, Caller, Moment, RunId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -50,6 +50,19 @@ impl Active {
     }
 }
 
+/// Whether somebody wants the loop to go on.
+fn stays(stay: Option<&watch::Receiver<bool>>) -> bool {
+    stay.is_some_and(|stay| *stay.borrow())
+}
+
+/// Waits until that may have changed; false: nobody wants it any more.
+async fn changes(stay: &mut Option<watch::Receiver<bool>>) -> bool {
+    match stay {
+        Some(stay) => stay.changed().await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
 /// Why a drive ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum DriveError {
@@ -64,32 +77,6 @@ pub enum DriveError {
     Encode(#[source] serde_json::Error),
 }
 
-/// What one pass decided.
-#[derive(Default)]
-pub(crate) struct Decided {
-    records: Vec<NewRecord>,
-    /// The event of each record; absent for records of no run.
-    events: Vec<Option<(RunId, Moment, Arc<Event>)>>,
-    commands: Vec<(RunId, Command)>,
-    faults: Vec<(RunId, String)>,
-    /// Whoever waits for a record of this pass to be durable.
-    pub(crate) told: Vec<Told>,
-    /// Runs in which a wait for a signal began.
-    begun: Vec<RunId>,
-    /// Directories of work that waits from now on.
-    parking: Vec<Parking>,
-}
-
-/// Somebody who waits for a record to be durable.
-pub(crate) enum Told {
-    /// A call that may begin, with its number.
-    Call(oneshot::Sender<Result<u32, String>>, u32),
-    /// Whoever wished something, with what came of it.
-    Wish(Reply, Done),
-    /// Anybody else.
-    Record(oneshot::Sender<()>),
-}
-
 /// The runs, and what the loop needs to move them.
 pub(crate) struct Loop {
     pub(crate) clock: Clock,
@@ -101,6 +88,8 @@ pub(crate) struct Loop {
     pub(crate) signals: sandgate_engine::Inbox,
     /// Nothing runs here: what is wished is recorded.
     pub(crate) offline: bool,
+    /// While it is true somebody is asked at this process's terminal: the loop goes on although everything waits.
+    pub(crate) stay: Option<watch::Receiver<bool>>,
     timers: BTreeMap<(RunId, Timer), Moment>,
     due: BTreeSet<(Moment, RunId, Timer)>,
     inbox: Inbox,
@@ -121,6 +110,7 @@ impl Loop {
             reader,
             signals,
             offline: false,
+            stay: None,
             clock,
             writer,
             executor,
@@ -198,6 +188,7 @@ impl Loop {
         let mut touched: BTreeSet<RunId> = self.runs.keys().copied().collect();
         let mut stopping = false;
         let mut stop_open = true;
+        let mut stay = self.stay.clone();
         loop {
             // Decide.
             let now = self.clock.now();
@@ -221,7 +212,9 @@ impl Loop {
             }
 
             // Select.
-            if self.runs.values().all(|a| a.jobs.is_empty()) && (stopping || !self.moves(wait)) {
+            if self.runs.values().all(|a| a.jobs.is_empty())
+                && (stopping || !self.moves(wait || stays(stay.as_ref())))
+            {
                 while let Ok(notice) = shows.try_recv() {
                     show(notice);
                 }
@@ -245,6 +238,9 @@ impl Loop {
                     Err(_) => stop_open = false,
                 },
                 _ = self.messages.recv_many(&mut batch, BATCH) => {}
+                changed = changes(&mut stay) => if !changed {
+                    stay = None;
+                },
                 () = timer, if !stopping => {}
                 Some(notice) = shows.recv() => show(notice),
             }
@@ -610,100 +606,4 @@ impl Loop {
     pub(crate) fn inbox(&self) -> Inbox {
         self.inbox.clone()
     }
-}
-
-impl Decided {
-    pub(crate) fn push(
-        &mut self,
-        id: RunId,
-        at: Moment,
-        event: Event,
-        commands: Vec<Command>,
-    ) -> Result<(), serde_json::Error> {
-        if matches!(event, Event::WaitStarted { .. }) {
-            self.begun.push(id);
-        }
-        self.records.push(encode(id, at, &event)?);
-        self.events.push(Some((id, at, Arc::new(event))));
-        self.commands
-            .extend(commands.into_iter().map(|command| (id, command)));
-        Ok(())
-    }
-
-    /// A record of no run.
-    pub(crate) fn own(&mut self, record: NewRecord) {
-        self.records.push(record);
-        self.events.push(None);
-    }
-}
-
-/// How work ends that wanted to wait for a person and may not any more: it was being taken down.
-fn ended_instead(by: Caller, took: sandgate_model::Millis) -> Option<Event> {
-    match by {
-        Caller::Task { task, attempt } => Some(Event::AttemptEnded {
-            task,
-            attempt,
-            end: AttemptEnd::Cancelled,
-            took,
-        }),
-        Caller::Gate { gate, attempt } => Some(Event::GateEnded {
-            gate,
-            attempt,
-            end: sandgate_engine::GateEnd::Cancelled,
-            took,
-        }),
-        Caller::Planner => None,
-    }
-}
-
-/// The event of a job that ended while the host was stopping. What was cut short is recorded as interrupted and
-/// goes on after a resume; what had really ended keeps its end. A plan that was not finished is simply asked for
-/// again, so it leaves no event.
-fn interrupted(event: Event) -> Option<Event> {
-    match event {
-        Event::AttemptEnded {
-            task,
-            attempt,
-            end: AttemptEnd::Cancelled,
-            took,
-        } => Some(Event::AttemptEnded {
-            task,
-            attempt,
-            end: AttemptEnd::Interrupted,
-            took,
-        }),
-        Event::GateEnded {
-            gate,
-            attempt,
-            end: sandgate_engine::GateEnd::Cancelled,
-            took,
-        } => {
-            let end = sandgate_engine::GateEnd::Interrupted;
-            Some(Event::GateEnded {
-                gate,
-                attempt,
-                end,
-                took,
-            })
-        }
-        Event::PlannerFailed { .. } => None,
-        other => Some(other),
-    }
-}
-
-/// Why a request was not recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    /// The run is not driven by this host.
-    #[error("run {0} is not open here")]
-    NotHere(RunId),
-    /// The run's state does not allow it.
-    #[error("the run does not take that now")]
-    Illegal(#[source] Box<sandgate_engine::Illegal>),
-    /// Nobody knows who asks.
-    #[error("{0}")]
-    Unknown(String),
-    /// It could not be recorded.
-    #[error(transparent)]
-    Drive(#[from] DriveError),
 }

@@ -3,7 +3,8 @@
 use crate::{
     clock::Clock,
     control::{Control, Done, Listening, Speaker, WishError, allowance, created},
-    drive::{DriveError, Loop, RequestError},
+    drive::{DriveError, Loop},
+    errors::{AdoptError, HostError, RequestError, SubmitError},
     local::{Local, Shared},
     notice::Notice,
     options::HostOptions,
@@ -13,12 +14,12 @@ use crate::{
     project::Project,
     reader::{LOGS_DIR, LookError, Reader, RunRow},
     sessions::Sessions,
-    setup::{self, BrokerError},
+    setup,
     work::{Executor, Prepared},
 };
 use cap_std::{ambient_authority, fs::Dir};
 use sandgate_engine::{Event, Run, RunState, Steps};
-use sandgate_journal::{ArtifactError, ArtifactStore, OpenError, Opener, SqliteStore, Writer};
+use sandgate_journal::{ArtifactStore, Opener, SqliteStore, Writer};
 use sandgate_model::{Caller, Channel, Packet, Plan, PluginName, RunId, TaskIx};
 use sandgate_sandbox::{Sandbox, SandboxConfig, SetupError, WorkerCommand};
 use sandgate_workflow::{Code, Diagnostic, Diagnostics, Given, Source, Subject, Workflow};
@@ -77,55 +78,6 @@ pub enum Request {
         /// Tasks; empty: the run.
         tasks: Vec<TaskIx>,
     },
-}
-
-/// Why a project cannot be driven.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// The journal cannot be opened: another process holds it, it is damaged, ...
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A run cannot be read.
-    #[error(transparent)]
-    Look(#[from] LookError),
-    /// The artifact store cannot be opened.
-    #[error(transparent)]
-    Artifacts(#[from] ArtifactError),
-    /// The sandbox cannot be made.
-    #[error("the sandbox cannot be set up")]
-    Sandbox(#[from] SetupError),
-    /// The workspaces cannot be used.
-    #[error("the workspaces of the project cannot be used")]
-    Workspaces(#[from] sandgate_workspace::OpenError),
-    /// What an earlier process left in the workspaces cannot be removed.
-    #[error("what an earlier process left in the workspaces cannot be removed")]
-    Sweep(#[from] sandgate_workspace::SweepError),
-    /// What requests, commands and text generation need cannot be set up.
-    #[error(transparent)]
-    Brokers(#[from] BrokerError),
-    /// A directory cannot be used.
-    #[error("{} cannot be used", .0.display())]
-    Io(PathBuf, #[source] io::Error),
-}
-
-/// Why a workflow was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// The workflow, its inputs or its plugins have mistakes.
-    #[error("the workflow has mistakes")]
-    Invalid(Diagnostics),
-    /// It could not be recorded.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// What the project's budget has left could not be found out.
-    #[error("what the budget has left cannot be found out")]
-    Look(#[source] LookError),
-    /// No plan can be made.
-    #[error("no plan can be made: {0}")]
-    Plan(String),
-    /// Nobody knows who asks, or the host could not do its part.
-    #[error(transparent)]
-    Wish(#[from] WishError),
 }
 
 /// What a run would do.
@@ -529,6 +481,12 @@ impl Host {
         Ok(())
     }
 
+    /// From now on [`Host::drive`] also goes on while `stay` is true, although everything waits: somebody is being asked at
+    /// this process's terminal, and what others decide meanwhile has to be heard.
+    pub fn stay(&mut self, stay: watch::Receiver<bool>) {
+        self.turn.stay = Some(stay);
+    }
+
     /// Drives the runs at hand until each has ended or waits for somebody; with `wait`, until each has ended.
     /// When `stop` becomes true everything is taken down cleanly and the runs stay resumable.
     ///
@@ -553,17 +511,6 @@ impl Host {
     pub fn run(&self, id: RunId) -> Option<&Run> {
         self.turn.runs.get(&id).map(|active| &active.run)
     }
-}
-
-/// Why a run could not be taken over.
-#[derive(Debug, thiserror::Error)]
-pub enum AdoptError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Look(#[from] LookError),
-    /// The takeover cannot be recorded.
-    #[error(transparent)]
-    Request(#[from] RequestError),
 }
 
 /// The places of attempts that will be taken up again. Runs are read only when there are places at all.

@@ -13,8 +13,10 @@ mod call;
 mod clock;
 mod context;
 mod control;
+mod decided;
 mod drive;
 mod effects;
+mod errors;
 mod evaluate;
 mod gate;
 mod host;
@@ -41,11 +43,9 @@ pub use accept::{Acceptance, LOCK_FILE, LockError, imports};
 pub use control::{
     Client, Control, Done, Offline, Reach, ReachError, Speaker, Wish, WishError, reach,
 };
-pub use drive::{DriveError, RequestError};
-pub use host::{
-    AdoptError, Checked, DryRun, Host, HostError, Request, Submission, SubmitError, check, sandbox,
-    unusable,
-};
+pub use drive::DriveError;
+pub use errors::{AdoptError, HostError, RequestError, SubmitError};
+pub use host::{Checked, DryRun, Host, Request, Submission, check, sandbox, unusable};
 pub use notice::{LogLevel, LogLine, LogSource, Notice};
 pub use options::{HostOptions, ModelSource};
 pub use plugins::{Plugin, PluginProblem, Plugins, read_component};

@@ -3,7 +3,8 @@
 
 use crate::{
     control::{Done, WishError},
-    drive::{Decided, DriveError, Loop},
+    decided::Decided,
+    drive::{DriveError, Loop},
 };
 use sandgate_engine::{Event, Inbox, InboxEvent, OpenWait, PastWait, Receipt, SignalRefusal};
 use sandgate_journal::{NewRecord, Record};

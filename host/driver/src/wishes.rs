@@ -3,7 +3,8 @@
 
 use crate::{
     control::{Done, Wanted, Wish, WishError},
-    drive::{Active, Decided, DriveError, Loop, Told},
+    decided::{Decided, Told},
+    drive::{Active, DriveError, Loop},
     reader::LookError,
     record::ReplayError,
     work::Prepared,
