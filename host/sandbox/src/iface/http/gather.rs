@@ -6,21 +6,32 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError};
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-/// Most bytes of one request's body. It is held in memory until it is sent; larger uploads are for commands.
-const BODY_MAX: usize = 16 << 20;
+/// Most bytes of all bodies that one call has written and not sent. They are held in memory; larger uploads are for commands.
+const BODIES_MAX: usize = 16 << 20;
 
 /// What a guest has written of a body.
 pub(super) struct Gathering {
     from: HyperOutgoingBody,
     frames: VecDeque<Frame<Bytes>>,
     bytes: usize,
+    /// Bytes of all bodies of the call.
+    all: Arc<AtomicUsize>,
+    /// There were too many; nothing more is taken.
+    over: bool,
     end: Option<Result<(), Error>>,
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Shared by the request and the stream that the guest writes to.
@@ -39,11 +50,13 @@ pub(super) fn look<B: Body<Data = Bytes, Error = Error> + Unpin>(body: &mut B) -
 }
 
 impl Gathering {
-    pub(super) fn new(from: HyperOutgoingBody) -> Gathered {
+    pub(super) fn new(from: HyperOutgoingBody, all: &Arc<AtomicUsize>) -> Gathered {
         Arc::new(Mutex::new(Self {
             from,
             frames: VecDeque::new(),
             bytes: 0,
+            all: Arc::clone(all),
+            over: false,
             end: None,
         }))
     }
@@ -56,10 +69,13 @@ impl Gathering {
                 Poll::Ready(None) => self.end = Some(Ok(())),
                 Poll::Ready(Some(Err(error))) => self.end = Some(Err(error)),
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.bytes += frame.data_ref().map_or(0, Bytes::len);
+                    let more = frame.data_ref().map_or(0, Bytes::len);
+                    let all = self.all.fetch_add(more, Ordering::Relaxed) + more;
+                    self.bytes += more;
                     self.frames.push_back(frame);
-                    if self.bytes > BODY_MAX {
+                    if all > BODIES_MAX {
                         self.frames.clear();
+                        self.over = true;
                         let size = Some(self.bytes as u64);
                         self.end = Some(Err(Error::HttpRequestBodySize(size)));
                     }
@@ -136,7 +152,7 @@ impl OutputStream for Emptied {
 
     fn check_write(&mut self) -> Result<usize, StreamError> {
         self.drain();
-        if matches!(lock(&self.gathered).end, Some(Err(_))) {
+        if lock(&self.gathered).over {
             return Err(StreamError::Closed);
         }
         self.inner.check_write()

@@ -8,7 +8,8 @@ use http_body_util::BodyExt as _;
 use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::pin::pin;
-use std::sync::{Mutex, Weak};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Waker};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
@@ -25,9 +26,14 @@ use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequ
 /// Name under which wasmtime-wasi-http links the handler.
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
-/// What is gathered of bodies that are being written, by the place of the body in the table.
+/// What is gathered of bodies that are being written.
 #[derive(Default)]
-pub(super) struct Taped(BTreeMap<u32, Weak<Mutex<Gathering>>>);
+pub(super) struct Taped {
+    /// By the place of the body in the table.
+    bodies: BTreeMap<u32, Weak<Mutex<Gathering>>>,
+    /// Bytes of all of them.
+    bytes: Arc<AtomicUsize>,
+}
 
 type Future = Resource<HostFutureIncomingResponse>;
 
@@ -112,21 +118,22 @@ fn gather(state: &mut State, request: u32, body: u32) -> wasmtime::Result<()> {
     if !state.http.hooks.is_taped() {
         return Ok(());
     }
+    let all = Arc::clone(&state.http.taped.bytes);
     let request = Resource::<HostOutgoingRequest>::new_borrow(request);
     let request = state.table().get_mut(&request)?;
     let Some(from) = request.body.take() else {
         return Ok(());
     };
-    let gathered: Gathered = Gathering::new(from);
-    let weak = std::sync::Arc::downgrade(&gathered);
+    let gathered: Gathered = Gathering::new(from, &all);
+    let weak = Arc::downgrade(&gathered);
     request.body = Some(Shared(gathered).boxed_unsync());
-    state.http.taped.0.insert(body, weak);
+    state.http.taped.bodies.insert(body, weak);
     Ok(())
 }
 
 /// Puts itself between a guest and the stream of a body.
 fn empty(state: &mut State, body: u32, stream: &Resource<DynOutputStream>) -> wasmtime::Result<()> {
-    let gathered = state.http.taped.0.remove(&body);
+    let gathered = state.http.taped.bodies.remove(&body);
     let Some(gathered) = gathered.and_then(|gathered| gathered.upgrade()) else {
         return Ok(());
     };

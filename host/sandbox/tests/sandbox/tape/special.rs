@@ -98,6 +98,23 @@ async fn words_are_said_once() {
     }
 }
 
+/// A body that is too large to be held is not sent, and the guest is told.
+#[tokio::test]
+async fn bodies_are_bounded() {
+    let deck = Deck::default();
+    let dir = place();
+    let mut wanted = with(&deck);
+    wanted.component = power_agent();
+    let upload = |megabytes: usize| format!("upload http://host.test/echo {}", megabytes << 20);
+    let order = format!("{};{}", upload(15), upload(17));
+    let report = life(&wanted, dir.path(), &order, Some(Tape::recording())).await;
+    let told = text(report.outcome);
+    let (small, large) = told.split_once(';').unwrap();
+    assert!(small.starts_with("ok 200 POST /echo 15728640"), "{small}");
+    assert!(large.starts_with("err"), "{large}");
+    assert_eq!(deck.done(), ["POST /echo 15728640"]);
+}
+
 /// A deadline and a cancel end a replayed call as any other.
 #[tokio::test]
 async fn deadlines_and_cancels_win() {
