@@ -2,9 +2,10 @@
 
 use sandgate_engine::{Allowance, Event, Steps};
 use sandgate_model::{
-    Actor, ArtifactName, ArtifactRef, Authenticated, Channel, Digest, ExecGrant, FileGrant, FileMode, GateId, Grants, Millis, ModelGrant,
-    OnFailure, OverBudget, PLAN_FORMAT, Plan, PlanGate, PlanTask, PluginName, Retry, Rule, RuleOn, RuleTimeout,
-    RunBudget, RunId, Session, SessionName, SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
+    Actor, ArtifactName, ArtifactRef, Authenticated, Channel, Digest, ExecGrant, FileGrant,
+    FileMode, GateId, Grants, Millis, ModelGrant, OnFailure, OverBudget, PLAN_FORMAT, Plan,
+    PlanGate, PlanTask, PluginName, Retry, Rule, RuleOn, RuleTimeout, RunBudget, RunId, Session,
+    SessionName, SignalType, TaskId, TaskIx, TaskWork, WaitFor, WorkflowName,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};

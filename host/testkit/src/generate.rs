@@ -311,9 +311,17 @@ fn task(raw: &[RawTask], at: usize) -> TaskBuilder {
         Kind::ApprovalBoth => task.approval_before().approval_after(),
         // A wait makes nothing: what consumes from it would be skipped, which has its own case.
         Kind::Wait(timeout) => {
-            let names: &[&str] = if own.writes { &["repo", "sha"] } else { &["sha"] };
+            let names: &[&str] = if own.writes {
+                &["repo", "sha"]
+            } else {
+                &["sha"]
+            };
             let task = task.wait("ci", timeout).matching(names);
-            if own.repeatable { task.approval_after() } else { task }
+            if own.repeatable {
+                task.approval_after()
+            } else {
+                task
+            }
         }
     }
 }

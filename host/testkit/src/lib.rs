@@ -10,7 +10,9 @@ mod rng;
 mod sequence;
 mod world;
 
-pub use build::{PlanBuilder, TaskBuilder, actor, created, created_by, created_with, gate, rule, run_id};
+pub use build::{
+    PlanBuilder, TaskBuilder, actor, created, created_by, created_with, gate, rule, run_id,
+};
 pub use generate::{plan, plan_of};
 pub use graphs::{chain, fan, layered};
 pub use invariant::{Observer, Violation};

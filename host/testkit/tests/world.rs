@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use proptest::prelude::*;
-use sandgate_engine::Run;
-use sandgate_testkit::{Crash, Lie, Rng, Script, Sequence, Tally, World, plan, plan_of};
+use sandgate_engine::{Run, RunState};
+use sandgate_model::Plan;
+use sandgate_testkit::{
+    Crash, Lie, PlanBuilder, Rng, Script, Sequence, Tally, TaskBuilder, World, plan, plan_of,
+};
 use std::{
     collections::BTreeSet,
     env,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
@@ -150,10 +154,77 @@ fn a_crash_at_every_journal_write_changes_no_promise() {
     });
 }
 
+/// Everything that people decide, in one run.
+fn decided() -> Arc<Plan> {
+    PlanBuilder::new()
+        .task(TaskBuilder::new("draft").questions())
+        .task(TaskBuilder::new("ci").wait("ci", None).matching(&["sha"]))
+        .task(
+            TaskBuilder::new("tag")
+                .needs(&[0, 1])
+                .approval_before()
+                .asks_exec()
+                .questions(),
+        )
+        .task(
+            TaskBuilder::new("notes")
+                .needs(&[0])
+                .approval_after()
+                .asks_exec(),
+        )
+        .task(TaskBuilder::new("publish").needs(&[2, 3]).asks_charges())
+        .gate("checks", 0)
+        .review()
+        .build()
+}
+
+#[test]
+fn a_crash_at_every_write_of_a_run_in_which_people_decide() {
+    let script = Script {
+        guests: 500,
+        ..Script::calm()
+    };
+    let (mut crashes, mut ends) = (0, BTreeSet::new());
+    let whole = in_two(30, |seed| {
+        let world = World::new(decided(), script, seed);
+        live(world, &format!("decided-{seed}"))
+    });
+    let all = in_two(30, |seed| {
+        let world = |crash| World::new(decided(), Script { crash, ..script }, seed);
+        let writes = live(world(Crash::Never), &format!("decided-{seed}")).events;
+        let mut sum = Tally::default();
+        for at in 0..writes {
+            for crash in [Crash::Before(at), Crash::After(at)] {
+                let tally = live(world(crash), &format!("decided-{seed}-{crash:?}"));
+                sum.crashes += tally.crashes;
+                sum.asks += tally.asks;
+                sum.consents += tally.consents;
+                sum.resumptions += tally.resumptions;
+                sum.state = tally.state;
+            }
+        }
+        sum
+    });
+    crashes += all.iter().map(|t| t.crashes).sum::<usize>();
+    ends.extend(whole.iter().filter_map(|t| t.state));
+    println!(
+        "{crashes} kills, one at each write of 30 runs with a review, approvals, questions and a signal: \
+         {} requests, {} approved calls, {} resumptions; nothing asked or done twice",
+        all.iter().map(|t| t.asks).sum::<usize>(),
+        all.iter().map(|t| t.consents).sum::<usize>(),
+        all.iter().map(|t| t.resumptions).sum::<usize>(),
+    );
+    assert!(crashes > 1_000, "{crashes}");
+    assert!(
+        ends.contains(&RunState::Verified),
+        "some go all the way: {ends:?}"
+    );
+}
+
 #[test]
 fn a_calm_world_verifies_every_plan_that_needs_nobody() {
     let mut verified = 0;
-    for seed in 0..1_300 {
+    for seed in 0..2_000 {
         let plan = plan_of(seed);
         let waits = |grants: &sandgate_model::Grants| grants.may_wait();
         let needs_somebody = plan.review
@@ -175,14 +246,11 @@ fn a_calm_world_verifies_every_plan_that_needs_nobody() {
                 World::new(plan, Script::calm(), seed),
                 &format!("calm-{seed}"),
             );
-            assert_eq!(
-                tally.state,
-                Some(sandgate_engine::RunState::Verified),
-                "seed {seed}"
-            );
+            assert_eq!(tally.state, Some(RunState::Verified), "seed {seed}");
             verified += 1;
         }
     }
+    println!("{verified} plans that need nobody, all verified");
     assert!(verified > 30, "{verified} plans were simple enough");
 }
 

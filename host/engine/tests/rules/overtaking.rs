@@ -66,9 +66,16 @@ fn a_result_that_arrives_after_the_cancel() {
         play.must(late.clone());
         assert_eq!(play.state("a"), TaskState::Cancelled);
         assert!(play.run.output(play.ix("a")).is_none());
-        assert!(play.refuses(late).contains("no attempt of it runs"), "and once more");
+        assert!(
+            play.refuses(late).contains("no attempt of it runs"),
+            "and once more"
+        );
         play.ok("b");
-        let outcome = if by_task { Outcome::Partial } else { Outcome::Cancelled };
+        let outcome = if by_task {
+            Outcome::Partial
+        } else {
+            Outcome::Cancelled
+        };
         assert_eq!(play.run.outcome(), Some(outcome));
     }
 }
@@ -84,10 +91,18 @@ fn a_start_that_fails_after_the_task_was_marked_running() {
     assert_eq!(play.word("a"), "ready dispatch-limit", "it goes back");
     play.start();
     play.must(Event::HostStarted);
-    assert_eq!(play.word("a"), "ready dispatch-limit", "the host died in between");
+    assert_eq!(
+        play.word("a"),
+        "ready dispatch-limit",
+        "the host died in between"
+    );
     play.start();
     play.end("a", failure(FailureClass::Host));
-    assert_eq!(play.state("a"), TaskState::Failed, "or it fails; it never hangs");
+    assert_eq!(
+        play.state("a"),
+        TaskState::Failed,
+        "or it fails; it never hangs"
+    );
     play.is(RunState::Failed);
 }
 
@@ -159,7 +174,10 @@ fn a_task_is_suspended_while_it_is_cancelled() {
         play.must(stops(by, "git tag"));
         let commands = cancel(&mut play);
         let take_down = |c: &Command| matches!(c, Command::CancelAttempt { .. });
-        assert!(!commands.iter().any(take_down), "nothing of it runs: {commands:?}");
+        assert!(
+            !commands.iter().any(take_down),
+            "nothing of it runs: {commands:?}"
+        );
         assert_eq!(play.state("a"), TaskState::Cancelled);
         assert_eq!(play.ask_state(1), "withdrawn");
         let late = play.decision(1, Decision::YES, &suspend::ann());
@@ -207,7 +225,11 @@ fn a_decision_and_its_timeout_in_either_order() {
             ..rule("people", RuleOn::Task, &[])
         }];
         let plan = PlanBuilder::new()
-            .task(TaskBuilder::new("a").approval_before().approval_rule("people"))
+            .task(
+                TaskBuilder::new("a")
+                    .approval_before()
+                    .approval_rule("people"),
+            )
             .build();
         let asking = || {
             let (mut play, commands) = governed(rules.clone(), &[], plan.clone());

@@ -320,7 +320,10 @@ fn whatever_it_waits_for_a_cancelled_task_waits_no_more() {
     ];
     for id in all {
         let commands = play.call_off(id);
-        assert!(commands.iter().all(|c| *c == Command::Finish), "{id}: {commands:?}");
+        assert!(
+            commands.iter().all(|c| *c == Command::Finish),
+            "{id}: {commands:?}"
+        );
         assert_eq!(play.state(id), TaskState::Cancelled, "{id}");
     }
     assert_eq!(play.open(), Vec::<u32>::new());

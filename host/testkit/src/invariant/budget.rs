@@ -41,7 +41,9 @@ impl Observer {
         };
         let fits = match event {
             Event::CallStarted { request, .. } => {
-                call == self.books.last(*by, purse) + 1 && !self.stopping && left.covers(request.reserve)
+                call == self.books.last(*by, purse) + 1
+                    && !self.stopping
+                    && left.covers(request.reserve)
             }
             Event::CallEnded { end, .. } => {
                 let open = purse.open.get(&call);

@@ -92,8 +92,7 @@ impl Observer {
             };
             let attempt = AttemptNo(fact.attempt);
             let unknown = risky.contains(&Caller::Task { task: *ix, attempt });
-            let harmless =
-                !unknown && (planned.repeatable || !planned.grants.outside_effect());
+            let harmless = !unknown && (planned.repeatable || !planned.grants.outside_effect());
             let stopping = stopping || self.is_called_off(*ix);
             let expected = match (harmless, stopping) {
                 (true, false) => TaskState::Ready,

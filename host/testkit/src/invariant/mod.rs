@@ -336,9 +336,19 @@ impl Observer {
             },
             _ => None,
         };
-        let before = self.people.asks.iter().filter(|ask| ask.ended.is_none()).count();
+        let before = self
+            .people
+            .asks
+            .iter()
+            .filter(|ask| ask.ended.is_none())
+            .count();
         self.people.hear(at, event, recorded, named.as_ref());
-        let after = self.people.asks.iter().filter(|ask| ask.ended.is_none()).count();
+        let after = self
+            .people
+            .asks
+            .iter()
+            .filter(|ask| ask.ended.is_none())
+            .count();
         if after < before
             && let Some(ask) = match event {
                 Event::Decided { ask, .. }

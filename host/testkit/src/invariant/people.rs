@@ -186,7 +186,10 @@ impl People {
             || by.operator
             || want.roles.iter().any(|role| by.roles.contains(role));
         let own = want.rule.as_ref().is_some_and(|rule| !rule.self_approval)
-            && self.by.as_ref().is_none_or(|starter| starter.name == by.name);
+            && self
+                .by
+                .as_ref()
+                .is_none_or(|starter| starter.name == by.name);
         role && !own
     }
 
@@ -711,7 +714,9 @@ impl Observer {
             let is = self.fact(*ix).map(|fact| fact.state);
             let was = before.get(ix.get());
             let fine = match is {
-                Some(TaskState::Running) => self.running.contains_key(ix) || was == Some(&TaskState::Running),
+                Some(TaskState::Running) => {
+                    self.running.contains_key(ix) || was == Some(&TaskState::Running)
+                }
                 Some(state) => matches!(state, TaskState::Cancelled | TaskState::Lost),
                 None => true,
             };

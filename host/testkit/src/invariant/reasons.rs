@@ -84,11 +84,12 @@ impl Observer {
                     && !waiting_for.iter().any(dead)
             }
             Reason::DependencyFailed { because } => {
-                let bad =
-                    |f: &super::Fact| matches!(
+                let bad = |f: &super::Fact| {
+                    matches!(
                         f.state,
                         TaskState::Failed | TaskState::Skipped | TaskState::Cancelled
-                    );
+                    )
+                };
                 state == TaskState::Skipped && named(because).is_some_and(bad)
             }
             Reason::ArtifactMissing { artifact } => {
@@ -135,9 +136,7 @@ impl Observer {
                 let ends = run.stopping() || run.state().ended();
                 state == TaskState::Cancelled && (ends || called_off)
             }
-            Reason::Response => {
-                state == TaskState::Lost || (pending && self.asks_about(ix, true))
-            }
+            Reason::Response => state == TaskState::Lost || (pending && self.asks_about(ix, true)),
             Reason::Budget => pending && self.may_lack(ix),
         }
     }

@@ -231,9 +231,9 @@ impl Observer {
     pub(crate) fn invariant_order_of_starts(&self, run: &Run) -> Checked {
         let expected = self.first_startable();
         let said = match run.next_start() {
-            Some(
-                Start::Attempt { task, attempt } | Start::AttemptResumed { task, attempt },
-            ) => Some((task, attempt)),
+            Some(Start::Attempt { task, attempt } | Start::AttemptResumed { task, attempt }) => {
+                Some((task, attempt))
+            }
             Some(Start::Gate { .. } | Start::GateResumed { .. })
                 if run.state() == RunState::Verifying =>
             {

@@ -17,7 +17,7 @@ impl World {
         match command {
             Command::MakePlan { planner } => {
                 let restored = self.run.restore_of(Caller::Planner).is_some();
-                if restored || planner.is_some() && self.rng.below(2) == 0 {
+                if restored || planner.is_some() && self.rng.permille(self.script.guests) {
                     self.start_guest(Caller::Planner);
                     return;
                 }
@@ -137,7 +137,11 @@ impl World {
     pub(super) fn planned(&mut self) -> Event {
         if self.rng.permille(self.script.planner) {
             return Event::PlannerFailed {
-                planner: self.run.planners().get(self.run.planner_failures().len()).cloned(),
+                planner: self
+                    .run
+                    .planners()
+                    .get(self.run.planner_failures().len())
+                    .cloned(),
                 message: "no idea".to_owned(),
             };
         }

@@ -74,6 +74,11 @@ impl World {
         {
             self.asked_until = no.0;
             self.tally.asks += 1;
+            let money = self.run.ask(no).is_some_and(|view| {
+                let about = &view.ask.about;
+                matches!(about, About::TaskBudget { .. } | About::GateBudget { .. })
+            });
+            self.tally.asked += usize::from(money);
             let open = self.run.open_asks().count();
             self.tally.asks_open_most = self.tally.asks_open_most.max(open);
             for _ in 0..self.rng.below(4) {
@@ -127,7 +132,7 @@ impl World {
         };
         let decision = match self.rng.below(10) {
             0 | 1 => Decision::NO,
-            2 if plan => Decision::Reject { replan: true },
+            2..=4 if plan => Decision::Reject { replan: true },
             2 | 3 if call => Decision::Approve { for_run: true },
             4 if self.rng.below(4) == 0 => Decision::Approve { for_run: true },
             _ => Decision::YES,

@@ -75,9 +75,10 @@ impl World {
             by => format!("{by:?}"),
         };
         let named = Digest::of(format!("{} {who}", self.seed).as_bytes());
-        let seed = named.as_bytes().iter().fold(0u64, |n, byte| {
-            n.rotate_left(8) ^ u64::from(*byte)
-        });
+        let seed = named
+            .as_bytes()
+            .iter()
+            .fold(0u64, |n, byte| n.rotate_left(8) ^ u64::from(*byte));
         let mut rng = Rng::new(seed);
         if u64::from(step) >= rng.below(STEPS_MAX + 1) {
             return None;

@@ -20,8 +20,8 @@ use crate::{
     invariant::{Checked, broken},
     sequence::replay,
 };
-use sandgate_engine::{Command, Event, Run, RunState, Start, Steps};
 use guest::Guest;
+use sandgate_engine::{Command, Event, Run, RunState, Start, Steps};
 use sandgate_model::{AskNo, Caller, Digest, Moment, Plan, RunId};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -57,6 +57,8 @@ pub struct Script {
     pub gate: u32,
     /// A planner gives no plan.
     pub planner: u32,
+    /// A planner may have to wait for people.
+    pub guests: u32,
     /// A person does something before the next event.
     pub people: u32,
     /// What the person does is to cancel.
@@ -79,6 +81,7 @@ impl Script {
             incomplete: 0,
             gate: 0,
             planner: 0,
+            guests: 0,
             people: 0,
             cancel: 0,
             nonsense: 0,
@@ -103,6 +106,7 @@ impl Script {
             incomplete: chance(60),
             gate: chance(300),
             planner: chance(300),
+            guests: chance(1_000),
             people: chance(100),
             cancel: chance(150),
             nonsense: chance(300),
@@ -397,7 +401,9 @@ impl World {
             None => Ok(Vec::new()),
         };
         let commands = match stepped {
-            Ok(commands) if self.lie == Some(Lie::Refusal) && matches!(event, Event::Paused { .. }) => {
+            Ok(commands)
+                if self.lie == Some(Lie::Refusal) && matches!(event, Event::Paused { .. }) =>
+            {
                 drop(commands);
                 let refused = self.refused(event);
                 return self.observer.report(refused).map(|()| false);
@@ -436,7 +442,11 @@ impl World {
             &commands
         };
         let orphan = self.lie == Some(Lie::Orphan) && matches!(event, Event::AttemptEnded { .. });
-        let heard = if orphan { &Event::Paused { by: None } } else { event };
+        let heard = if orphan {
+            &Event::Paused { by: None }
+        } else {
+            event
+        };
         let decided = self.observer.observe(self.now, heard, seen, &self.run);
         self.follow_plan(event);
         decided?;

@@ -4,8 +4,8 @@ use super::{World, act::digest};
 use crate::{Violation, invariant::broken};
 use sandgate_engine::{Evaluated, Event, RunState, Timer, Wait};
 use sandgate_model::{
-    About, Ask, AskNo, AttemptNo, CallEnd, Caller, Decision, Digest, GateIx, Millis, NeedKind, Plan,
-    TaskIx,
+    About, Ask, AskNo, AttemptNo, CallEnd, Caller, Decision, Digest, GateIx, Millis, NeedKind,
+    Plan, TaskIx,
 };
 use std::sync::Arc;
 
@@ -89,6 +89,15 @@ impl World {
 
     /// Nothing is under way: somebody is needed. Says whether somebody came.
     pub(super) fn ask_people(&mut self) -> Result<bool, Violation> {
+        if self.rng.below(8) == 0 {
+            return Ok(false);
+        }
+        if self.run.state() == RunState::PlanReview && self.rng.below(3) == 0 {
+            let edit = self.edit();
+            if self.offer(edit)? {
+                return Ok(true);
+            }
+        }
         // What waits for people waits for people, whatever else it waits for.
         if self.rng.below(4) != 0 {
             match self.help()? {
@@ -121,8 +130,6 @@ impl World {
         }
         let waits = self.run.waits();
         let wait = self.rng.pick(&waits).cloned();
-        let asked = matches!(wait, Some(Wait::Budget { .. } | Wait::GateBudget { .. }));
-        self.tally.asked += usize::from(asked);
         Ok(Some(match wait {
             None => return none("it is idle, and it waits for nothing"),
             Some(Wait::Resume) => Event::Resumed { by: None },
@@ -145,6 +152,7 @@ impl World {
                     None => return none("it waits for a signal and has not said for which"),
                 }
             }
+            Some(_) if self.rng.below(2) == 0 => return Ok(None),
             Some(_) => Event::CancelRequested {
                 reason: "nobody came".to_owned(),
                 by: None,
