@@ -187,30 +187,14 @@ impl Desk {
     /// # Errors
     /// When the journal cannot be written.
     pub(crate) async fn drive(&mut self, wait: bool) -> Result<(), CliError> {
-        loop {
-            self.turn(wait, self.stop.clone()).await?;
-            let asking = self.watcher.asking().filter(|busy| *busy.borrow());
-            let (Some(mut busy), None, false) = (asking, self.signal(), wait) else {
-                return Ok(());
-            };
-            let (done, stop) = watch::channel(false);
-            let mut left = self.stop.clone();
-            let until = tokio::spawn(async move {
-                tokio::select! {
-                    _ = busy.wait_for(|busy| !busy) => {}
-                    _ = left.wait_for(|left| *left) => {}
-                }
-                done.send_replace(true);
-            });
-            let result = self.turn(true, stop).await;
-            until.abort();
-            result?;
+        if let Some(asking) = self.watcher.asking() {
+            self.host.stay(asking);
         }
-    }
-
-    async fn turn(&mut self, wait: bool, stop: watch::Receiver<bool>) -> Result<(), CliError> {
         let watcher = Arc::clone(&self.watcher);
-        let result = self.host.drive(wait, stop, &mut Self::show(&watcher)).await;
+        let result = self
+            .host
+            .drive(wait, self.stop.clone(), &mut Self::show(&watcher))
+            .await;
         result.map_err(|e| {
             self.clear(CliError::host(e.to_string()).below(&e).hint(
                 "what was recorded is safe; when the cause is gone, go on with `sandgate resume`",

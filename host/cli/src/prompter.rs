@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use sandgate_driver::{Done, LookError, Notice, Project, Reader, Wish, WishError};
-use sandgate_engine::{AskState, AskView, Run, Wait};
+use sandgate_engine::{AskState, AskView, Run};
 use sandgate_model::{About, AskNo, Decision, Digest, RunId};
 use std::{
     collections::BTreeSet,
@@ -45,7 +45,7 @@ pub(crate) struct Prompter {
 struct Desk {
     state: Mutex<State>,
     wake: Condvar,
-    /// Something is being asked, is to be, or something of the runs is under way.
+    /// Something is being asked, or is to be.
     busy: watch::Sender<bool>,
 }
 
@@ -56,8 +56,6 @@ struct State {
     runs: BTreeSet<RunId>,
     /// Asked once: what was said, or left for later, is not asked again.
     asked: BTreeSet<(RunId, AskNo)>,
-    /// Something happened to a run whose beginning was not seen, so where it is cannot be told.
-    blind: bool,
     /// Nobody is to be asked any more.
     closed: bool,
 }
@@ -71,16 +69,6 @@ impl State {
         runs.flat_map(|run| run.open_asks().map(|ask| (run.id(), ask.no)))
             .find(|asked| !self.asked.contains(asked))
     }
-
-    /// Whether whoever drives has a reason to stay: a question is open, or something is under way.
-    fn busy(&self) -> bool {
-        let moves = |run: &Run| {
-            !run.state().ended() && (!run.idle() || run.waits().iter().any(Wait::by_itself))
-        };
-        // Before the first question nobody waits for this answer, and it is not for free.
-        let under_way = || self.blind || self.tracker.runs().any(moves);
-        self.next().is_some() || (!self.asked.is_empty() && under_way())
-    }
 }
 
 impl Desk {
@@ -91,7 +79,7 @@ impl Desk {
 
     /// Under the lock, so that the loop never sees "nothing to ask" while there is.
     fn tell(&self, state: &State) {
-        let busy = !state.closed && state.busy();
+        let busy = state.next().is_some();
         self.busy
             .send_if_modified(|was| std::mem::replace(was, busy) != busy);
     }
@@ -131,7 +119,7 @@ impl Prompter {
         })
     }
 
-    /// Whether something is being asked or is to be asked, or something is under way that may come to that.
+    /// Whether something is being asked or is to be asked.
     pub(crate) fn busy(&self) -> watch::Receiver<bool> {
         self.desk.busy.subscribe()
     }
@@ -159,7 +147,7 @@ impl Prompter {
             return;
         };
         let mut state = self.desk.state();
-        state.blind |= state.tracker.step(*run, *at, event).is_none();
+        state.tracker.step(*run, *at, event);
         self.desk.tell(&state);
         self.desk.wake.notify_all();
     }
