@@ -3,7 +3,9 @@
 //!
 //! Must not adapt what it expects to what the product does.
 
+mod again;
 mod calls;
+mod hidden;
 mod kill;
 mod kit;
 mod prompt;

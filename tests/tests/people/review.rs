@@ -141,7 +141,7 @@ fn a_hostile_edit_changes_nothing() {
         "[".repeat(100),
         "]".repeat(100)
     );
-    let many: String = (0..12_000)
+    let many: String = (0..100_001)
         .map(|n| format!("\n[[task]]\nid = \"m{n}\"\nagent = \"fake\"\n"))
         .collect();
     let nested = format!("x = {}{}\n", "[".repeat(20_000), "]".repeat(20_000));

@@ -1,7 +1,7 @@
 //! Between "asked" and "ran" something changes: nothing runs that is not what was approved. Each mutation is made twice,
 //! before the decision and after it, and each has a control in which nothing changes.
 
-use super::kit::{POLICY, asks, free, marks, only, only_id, project, task, text, toml, workflow};
+use super::kit::{POLICY, asks, free, marks, only, project, task, text, toml, workflow};
 use crate::harness::Project;
 use std::{
     fs,
@@ -199,6 +199,9 @@ fn mutations() -> Vec<Mutation> {
         Mutation::new("component replaced", plain(), |p| {
             p.write("g.wasm", sandgate_test_guests::command_agent());
         }),
+        Mutation::new("component removed", plain(), |p| {
+            fs::remove_file(p.dir().join("g.wasm")).unwrap();
+        }),
         Mutation::new("rule removed", plain(), |p| {
             replace(p, "sandgate.toml", "exec = [", "exec = [] #");
         }),
@@ -328,7 +331,8 @@ fn play(mutation: &Mutation, when: When) -> Result<Came, String> {
 }
 
 /// Words of which one is said when an approval does not count any more.
-const WORDS: [&str; 8] = [
+const WORDS: [&str; 9] = [
+    "no such file",
     "approval-stale",
     "changed",
     "not allowed",
@@ -385,51 +389,4 @@ fn what_changes_after_the_question_does_not_run() {
         println!("WRONG: {line}");
     }
     assert!(wrong.is_empty(), "{} wrong, see above", wrong.len());
-}
-
-/// An approval is for one attempt: what is tried again is asked again.
-#[test]
-fn a_retry_is_asked_again() {
-    // The command fails, so the task may be retried by hand.
-    let p = one(
-        "sh",
-        "\"-c\", \"echo approved >> marks.txt; exit 1\"",
-        "/work",
-        "",
-    );
-    replace(&p, "w.toml", "act = \"effects\"", "act = \"trap-after\"");
-    p.run(&["run", "w.toml"]).expect(4);
-    let first = only_id(&p);
-    let done = p.run(&["approve", &first, "--drive"]);
-    assert_eq!(done.code(), 1, "{done}");
-    assert_eq!(marks(&p), [APPROVED]);
-    let again = p.run(&["retry"]);
-    assert_eq!(again.code(), 4, "{again}");
-    assert_eq!(marks(&p), [APPROVED], "the old approval was used again");
-    assert_ne!(only_id(&p), first);
-    // And the old one cannot be used for the new.
-    let done = p.run(&["approve", &first]).expect(0);
-    drop(done);
-    p.run(&["resume"]).expect(4);
-    assert_eq!(marks(&p), [APPROVED]);
-}
-
-/// A host that dies while what was approved runs does not run it again.
-#[test]
-fn a_crash_in_the_middle_of_it_does_not_repeat_it() {
-    let p = one(
-        "sh",
-        "\"-c\", \"echo approved >> marks.txt; sleep 5\"",
-        "/work",
-        "",
-    );
-    p.run(&["run", "w.toml"]).expect(4);
-    p.run(&["approve", &only_id(&p)]).expect(0);
-    let mut owner = p.start(&["resume"]);
-    owner.wait_until("the mark", |_| marks(&p).len() == 1);
-    owner.kill();
-    let done = p.run(&["resume"]);
-    assert_ne!(done.code(), 0, "its end is unknown: {done}");
-    assert_eq!(marks(&p), [APPROVED]);
-    assert_eq!(super::kit::task_of(&p, "t")["state"], "lost");
 }
