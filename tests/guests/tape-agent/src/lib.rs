@@ -1,6 +1,6 @@
 //! Uses everything whose answers a host records, in an order that a seed decides. Input: `SEED STEPS WORD...`. Words:
 //! `values` puts what clocks and random numbers said into its requests and its output; `only:VERB` does one verb only;
-//! `do:VERB,VERB` does these first. The output is a digest of all it was told.
+//! `do:VERB,VERB` does these first; `trace` logs all that it was told. The output is a digest of all it was told.
 
 mod bindings {
     wit_bindgen::generate!({
@@ -58,6 +58,7 @@ impl GuestSession for Tape {
         let words: Vec<&str> = task.input.trim_matches('"').split(' ').collect();
         let number = |n: usize| words.get(n).and_then(|word| word.parse().ok()).unwrap_or(0);
         let mut hands = Hands::new(number(0), words.contains(&"values"));
+        hands.trace = words.contains(&"trace");
         let only = words.iter().find_map(|word| word.strip_prefix("only:"));
         let script = words.iter().find_map(|word| word.strip_prefix("do:"));
         for (n, verb) in script.unwrap_or_default().split(',').enumerate() {

@@ -47,6 +47,7 @@ const VERBS: [&str; 33] = [
 pub struct Hands {
     seed: u64,
     values: bool,
+    pub trace: bool,
     digest: u64,
     requests: Vec<String>,
     began: Instant,
@@ -60,6 +61,7 @@ impl Hands {
         Self {
             seed: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             values,
+            trace: false,
             digest: 0xcbf2_9ce4_8422_2325,
             requests: Vec::new(),
             began: now,
@@ -77,6 +79,9 @@ impl Hands {
 
     /// Remembers what it was told.
     fn told(&mut self, what: impl core::fmt::Debug) {
+        if self.trace {
+            log::log(log::Level::Debug, &format!("{what:?}"));
+        }
         for byte in format!("{what:?}").bytes() {
             self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }

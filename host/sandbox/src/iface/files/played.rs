@@ -73,6 +73,8 @@ pub(super) struct TapedReading {
     pub(super) file: Option<Arc<File>>,
     /// Where the next byte is.
     pub(super) at: u64,
+    /// Whether the end was met, or a failure: it stays so, as without a tape.
+    pub(super) over: bool,
     pub(super) tape: Tape,
     pub(super) _open: Token,
 }
@@ -89,6 +91,7 @@ impl TapedReading {
 
     /// Gives what was read, and advances.
     fn give(&mut self, read: Result<Blob, Fail>) -> Result<Bytes, StreamError> {
+        self.over = read.is_err();
         let Blob(bytes) = read?;
         self.at = self.at.saturating_add(bytes.len() as u64);
         Ok(bytes.into())
@@ -127,6 +130,9 @@ impl Pollable for TapedReading {
 #[wasmtime_wasi::async_trait]
 impl InputStream for TapedReading {
     fn read(&mut self, size: usize) -> Result<Bytes, StreamError> {
+        if self.over {
+            return Err(StreamError::Closed);
+        }
         if size == 0 {
             return Ok(Bytes::new());
         }
@@ -139,6 +145,9 @@ impl InputStream for TapedReading {
     }
 
     async fn blocking_read(&mut self, size: usize) -> Result<Bytes, StreamError> {
+        if self.over {
+            return Err(StreamError::Closed);
+        }
         if size == 0 {
             return Ok(Bytes::new());
         }

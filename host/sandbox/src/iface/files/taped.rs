@@ -424,6 +424,7 @@ impl HostDescriptor for Taped<'_> {
         let stream: DynInputStream = Box::new(TapedReading {
             file,
             at: offset,
+            over: false,
             tape,
             _open: self.inner.open_token(),
         });

@@ -5,10 +5,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use tokio::task::unconstrained;
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError};
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -46,7 +48,9 @@ type Next = Option<Result<Frame<Bytes>, Error>>;
 
 /// Looks at a body without waiting for it.
 pub(super) fn look<B: Body<Data = Bytes, Error = Error> + Unpin>(body: &mut B) -> Poll<Next> {
-    Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    // Whether something is there must not depend on how much the runtime lets this task do before others have a turn.
+    let frame = unconstrained(poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
+    pin!(frame).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 impl Gathering {

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Waker};
+use tokio::task::unconstrained;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::p2::pipe::SinkOutputStream;
@@ -84,7 +85,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                 // The body is in memory: its end is there or not, whether or not the guest waited for it.
                 let trailers = state.table().get_mut(&future)?;
                 let mut cx = Context::from_waker(Waker::noop());
-                let _ = pin!(trailers.ready()).poll(&mut cx);
+                let _ = pin!(unconstrained(trailers.ready())).poll(&mut cx);
             }
             Ok((TrailersFuture::get(&mut view(state), future)?,))
         },

@@ -108,7 +108,7 @@ pub(crate) async fn run(deck: &Deck, order: &str, taped: bool) -> (Seen, Stats, 
             Outcome::Host { message } if message == CRASH => {}
             outcome => {
                 if let Some(tape) = tape {
-                    assert!(!tape.replaying());
+                    assert!(!tape.replaying(), "{order}, life {lives}: {outcome:?}");
                 }
                 let stats = report.stats;
                 let lines = wanted.kept.lines.lock().unwrap();
