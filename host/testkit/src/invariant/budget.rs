@@ -64,18 +64,14 @@ impl Observer {
     }
 
     /// What a start should reserve, from a walk over all tasks or gates; `None` for other events.
-    pub(crate) fn expected_reservation(
-        &self,
-        event: &Event,
-        run: &Run,
-    ) -> Option<(Caller, Allowance)> {
+    pub(crate) fn expected_reservation(&self, event: &Event) -> Option<(Caller, Allowance)> {
         match event {
             Event::AttemptStarted { task, attempt } | Event::AttemptResumed { task, attempt } => {
                 let by = Caller::Task {
                     task: *task,
                     attempt: *attempt,
                 };
-                Some((by, self.task_reservation(*task, run)?))
+                Some((by, self.task_reservation(*task)?))
             }
             Event::GateStarted { gate, attempt } | Event::GateResumed { gate, attempt } => {
                 let by = Caller::Gate {
@@ -107,7 +103,7 @@ impl Observer {
         }
     }
 
-    fn task_reservation(&self, ix: TaskIx, run: &Run) -> Option<Allowance> {
+    fn task_reservation(&self, ix: TaskIx) -> Option<Allowance> {
         let planned = self.planned(ix)?;
         let free = self.books.free();
         if !spends(planned) {
@@ -120,9 +116,9 @@ impl Observer {
             (0u32..)
                 .map(TaskIx)
                 .zip(&self.tasks)
-                .filter(|(ix, fact)| {
+                .filter(|(_, fact)| {
                     let waits = matches!(fact.state, TaskState::Pending | TaskState::Ready);
-                    waits && run.output(*ix).is_none()
+                    waits && !fact.output
                 })
                 .filter_map(|(ix, _)| Some((ix, self.planned(ix)?)))
                 .filter(|(_, planned)| spends(planned))

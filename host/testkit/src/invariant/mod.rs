@@ -55,6 +55,8 @@ pub(crate) struct Fact {
     pub(crate) final_failure: bool,
     /// The run says that it waits or failed because of the budget.
     pub(crate) lacks: bool,
+    /// It gave an output.
+    pub(crate) output: bool,
     pub(crate) artifacts: BTreeSet<String>,
     pub(crate) members: Vec<TaskIx>,
 }
@@ -160,7 +162,7 @@ impl Observer {
         let before = self.clone_states();
         let was_running: Vec<TaskIx> = self.running.keys().copied().collect();
         let was_stopping = self.stopping;
-        let reservation = self.expected_reservation(event, run);
+        let reservation = self.expected_reservation(event);
         let free = self.books.free();
 
         let was_risky = self.risky.clone();
@@ -432,6 +434,10 @@ impl Observer {
                         fact.failures = 0;
                         fact.final_failure = false;
                         self.people.again(view.ix);
+                        // With an instance the whole is wanted again.
+                        if let Some(parent) = view.parent {
+                            self.people.called_off.remove(&parent);
+                        }
                     }
                     if view.state.ended() {
                         self.people.paused.remove(&view.ix);
@@ -439,6 +445,7 @@ impl Observer {
                     fact.state = view.state;
                     fact.attempt = view.attempt.0;
                     fact.lacks = lacks;
+                    fact.output = view.output.is_some();
                 }
                 None => fresh.push((
                     view.parent,
@@ -449,6 +456,7 @@ impl Observer {
                         failures: 0,
                         final_failure: false,
                         lacks,
+                        output: view.output.is_some(),
                         artifacts: BTreeSet::new(),
                         members: Vec::new(),
                     },
