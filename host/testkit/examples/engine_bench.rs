@@ -129,6 +129,8 @@ fn call(by: Caller) -> [Event; 2] {
         rule: String::new(),
         secrets: Vec::new(),
         reserve: cost,
+        approval: false,
+        consent: None,
     };
     let end = CallEnd::Done {
         note: String::new(),
@@ -145,6 +147,7 @@ fn call(by: Caller) -> [Event; 2] {
             call: 1,
             end,
             took: Millis(1),
+            tape: None,
         },
     ]
 }

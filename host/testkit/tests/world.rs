@@ -44,6 +44,9 @@ fn live(mut world: World, name: &str) -> Tally {
     }
 }
 
+/// One figure of a world.
+type Count = fn(&Tally) -> usize;
+
 fn in_two(seeds: u64, one: impl Fn(u64) -> Tally + Sync) -> Vec<Tally> {
     thread::scope(|scope| {
         let half = |odd: u64| {
@@ -102,7 +105,7 @@ fn every_promise_holds_in_every_world() {
         sum(|t| t.steered),
         sum(|t| t.replans),
     );
-    let many: [(&str, fn(&Tally) -> usize); 9] = [
+    let many: [(&str, Count); 9] = [
         ("requests", |t| t.asks),
         ("decisions", |t| t.decisions),
         ("decisions that do not count", |t| t.decisions_refused),

@@ -66,6 +66,10 @@ pub struct Kept {
 
 /// What becomes of a signal that arrives.
 #[derive(Clone, PartialEq, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each signal that arrives, gone at once"
+)]
 pub enum Receipt {
     /// It fits these waits: record it, then deliver it to each.
     Deliver(Vec<OpenWait>),

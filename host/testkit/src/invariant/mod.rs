@@ -302,10 +302,8 @@ impl Observer {
             }
             Event::CallEnded {
                 by, tape: Some(_), ..
-            } => {
-                if self.books.open_consents(*by) == 0 {
-                    self.risky.remove(by);
-                }
+            } if self.books.open_consents(*by) == 0 => {
+                self.risky.remove(by);
             }
             Event::Suspended { by, .. } => {
                 self.risky.remove(by);

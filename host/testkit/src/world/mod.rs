@@ -181,6 +181,10 @@ pub struct Tally {
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of them are the large one"
+)]
 enum Due {
     /// This.
     Event(Event),
