@@ -88,6 +88,20 @@ impl Context {
         Speaker::here(std::env::var(TOKEN).ok().filter(|token| !token.is_empty()))
     }
 
+    /// The person's editor, with its arguments.
+    pub(crate) fn editor(&self) -> Option<OsString> {
+        let mut set = ["VISUAL", "EDITOR"]
+            .into_iter()
+            .filter_map(std::env::var_os);
+        set.find(|editor| !editor.is_empty())
+    }
+
+    /// Where temporary files may be, the best place first.
+    pub(crate) fn temporary_dirs(&self) -> Vec<PathBuf> {
+        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        own.into_iter().chain([std::env::temp_dir()]).collect()
+    }
+
     /// The project's directory.
     ///
     /// # Errors

@@ -17,7 +17,6 @@ use sandgate_model::{Digest, Plan};
 use sandgate_workflow::{Source, editable, plan_diff};
 use serde_json::json;
 use std::{
-    env,
     ffi::OsString,
     fs::{File, OpenOptions},
     io::{IsTerminal as _, Read, Write as _},
@@ -49,7 +48,7 @@ pub(super) async fn modify(ctx: &Context, args: &Modify) -> Result<Exit, CliErro
     }
     let edited = match &args.from {
         Some(path) => from(ctx, path)?,
-        None => in_editor(&project, &short, &text)?,
+        None => in_editor(ctx, &project, &short, &text)?,
     };
     if edited.text == text {
         edited.remove();
@@ -197,20 +196,16 @@ fn read(from: impl Read, path: &Path) -> Result<String, CliError> {
 }
 
 /// Opens the document in the person's editor, in a file for them alone.
-fn in_editor(project: &Project, run: &str, text: &str) -> Result<Edited, CliError> {
+fn in_editor(ctx: &Context, project: &Project, run: &str, text: &str) -> Result<Edited, CliError> {
     let elsewhere =
         format!("`sandgate modify {run} --show` writes the plan, `--from FILE` takes it back");
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage("there is no terminal for an editor").hint(elsewhere));
     }
-    let editor = ["VISUAL", "EDITOR"]
-        .into_iter()
-        .filter_map(env::var_os)
-        .find(|editor| !editor.is_empty());
-    let Some(editor) = editor else {
+    let Some(editor) = ctx.editor() else {
         return Err(CliError::usage("neither VISUAL nor EDITOR names an editor").hint(elsewhere));
     };
-    let dir = directory(project).ok_or_else(|| {
+    let dir = directory(ctx, project).ok_or_else(|| {
         CliError::host("there is no directory for a temporary file outside the project")
             .hint(elsewhere)
     })?;
@@ -237,14 +232,9 @@ fn in_editor(project: &Project, run: &str, text: &str) -> Result<Edited, CliErro
 }
 
 /// A directory that no plugin can write: temporary files, unless they lie in the project.
-fn directory(project: &Project) -> Option<PathBuf> {
-    let candidates = [
-        env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
-        Some(env::temp_dir()),
-    ];
-    candidates
+fn directory(ctx: &Context, project: &Project) -> Option<PathBuf> {
+    ctx.temporary_dirs()
         .into_iter()
-        .flatten()
         .filter(|dir| dir.is_absolute() && dir.is_dir())
         .filter_map(|dir| dir.canonicalize().ok())
         .find(|dir| !dir.starts_with(project.dir()))
