@@ -4,6 +4,10 @@
 //! [`Sandbox::open`] and [`Sandbox::check`] call it. Every call ends in a [`Report`]: an [`Outcome`] that says whose
 //! fault it was, and [`Stats`].
 //!
+//! A call with a [`Tape`] is recorded: when a person has to decide something in the middle of it, it ends as
+//! [`Outcome::Suspended`], holds nothing meanwhile, and is later made again from its tape up to the same point, without
+//! repeating what it did.
+//!
 //! The only crate that knows wasmtime. It does not know what a run is, decides no authority (a [`Call`] says what is
 //! granted), stores no artifact, and shows nothing: what plugins say goes to a [`Sink`] as it is. Needs a tokio runtime
 //! with timers.
