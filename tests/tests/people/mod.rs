@@ -5,6 +5,7 @@
 
 mod again;
 mod calls;
+mod edit;
 mod hidden;
 mod kill;
 mod kit;
@@ -15,3 +16,4 @@ mod signals;
 mod socket;
 mod steer;
 mod toctou;
+mod waits;

@@ -181,3 +181,28 @@ fn three_hundred_requests_at_once() {
     assert_eq!(count(&seen, "decided"), all.len());
     assert_eq!(super::kit::state(&project), "verified");
 }
+
+/// Whoever looks while the journal is being made sees nothing yet, or the run; never a broken journal.
+#[test]
+fn looking_while_the_journal_is_made() {
+    let (mut looks, mut wrong) = (0, Vec::new());
+    for _ in 0..15 {
+        let project = asking(1);
+        let mut owner = project.start(&["run", "w.toml"]);
+        while !owner.ended() {
+            let all: Vec<_> = (0..3).map(|_| project.start(&["runs"])).collect();
+            for one in all {
+                let done = one.finish();
+                looks += 1;
+                if done.code() != 0 && !done.stderr.contains("nothing has run") {
+                    wrong.push(done.stderr);
+                }
+            }
+        }
+    }
+    println!(
+        "{looks} looks at a journal that is being made, {} told wrong",
+        wrong.len()
+    );
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
