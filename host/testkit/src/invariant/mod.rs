@@ -3,6 +3,7 @@
 
 mod books;
 mod budget;
+mod decided;
 mod ends;
 mod gates;
 mod people;

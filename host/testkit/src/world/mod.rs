@@ -11,8 +11,10 @@ mod guest;
 mod lie;
 mod people;
 mod signals;
+mod tally;
 
 pub use lie::Lie;
+pub use tally::Tally;
 
 use crate::{
     Observer, Rng, Sequence, Violation,
@@ -120,63 +122,6 @@ impl Script {
             },
         }
     }
-}
-
-/// What a world has seen; for tests that want to know that they tested something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    /// Events that the engine took.
-    pub events: usize,
-    /// Events that it refused.
-    pub refused: usize,
-    /// Crashes.
-    pub crashes: usize,
-    /// Capability calls that began.
-    pub calls: usize,
-    /// Those that it refused.
-    pub calls_refused: usize,
-    /// Events after which a task waited for money.
-    pub short: usize,
-    /// Times that a person was asked about money.
-    pub asked: usize,
-    /// Runs that failed because of the budget.
-    pub over_budget: usize,
-    /// Retries, by a person, that it took.
-    pub retries: usize,
-    /// Requests to people.
-    pub asks: usize,
-    /// Most of them that were open at once.
-    pub asks_open_most: usize,
-    /// What people said that counted.
-    pub decisions: usize,
-    /// What they said that did not: too late, said before, by the wrong people, about something else.
-    pub decisions_refused: usize,
-    /// Times that work stopped in the middle.
-    pub suspensions: usize,
-    /// Times that it went on.
-    pub resumptions: usize,
-    /// Approved calls that a guest began.
-    pub consents: usize,
-    /// Times that a guest heard no.
-    pub noes: usize,
-    /// Times that a guest heard an answer.
-    pub answers: usize,
-    /// Times that a guest wanted something else than was approved.
-    pub stale: usize,
-    /// Calls that a broken host changed after their approval.
-    pub mutations: usize,
-    /// Of those: what was approved just so by chance.
-    pub mutations_taken: usize,
-    /// Signals that ended a wait.
-    pub signals: usize,
-    /// Signals that did not fit.
-    pub signals_refused: usize,
-    /// Tasks that were paused, resumed or cancelled.
-    pub steered: usize,
-    /// Plans that were edited, or made anew after a rejection.
-    pub replans: usize,
-    /// How the run ended.
-    pub state: Option<RunState>,
 }
 
 /// Something that will happen.
@@ -436,7 +381,7 @@ impl World {
         self.tally.events += 1;
         self.tally.calls += usize::from(matches!(event, Event::CallStarted { .. }));
         self.tally.retries += usize::from(matches!(event, Event::RetryRequested { .. }));
-        self.count(event);
+        self.tally.count(event);
         if let Some(told) = told {
             self.journal.push((self.now, told));
         }
@@ -468,20 +413,6 @@ impl World {
             self.notice_asks();
         }
         Ok(true)
-    }
-
-    fn count(&mut self, event: &Event) {
-        let tally = &mut self.tally;
-        match event {
-            Event::AttemptResumed { .. } | Event::GateResumed { .. } => tally.resumptions += 1,
-            Event::SignalDelivered { .. } => tally.signals += 1,
-            Event::TaskPaused { .. }
-            | Event::TaskResumed { .. }
-            | Event::TaskCancelRequested { .. } => tally.steered += 1,
-            Event::PlanModified { .. } => tally.replans += 1,
-            Event::PlanFrozen { plan, .. } if plan.revision > 1 => tally.replans += 1,
-            _ => {}
-        }
     }
 
     /// From now on the run has this plan.
