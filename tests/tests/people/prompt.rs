@@ -2,8 +2,8 @@
 //! elsewhere takes the question away.
 
 use super::kit::{
-    POLICY, asks, count, events, eventually, mark, marks, only_id, open, project, question, state,
-    task, workflow,
+    POLICY, asks, count, events, eventually, fake, mark, marks, only_id, open, project, question,
+    rule, state, task, workflow,
 };
 use crate::harness::Project;
 use std::{thread::sleep, time::Duration};
@@ -179,4 +179,63 @@ fn nobody_is_asked_without_a_terminal_or_with_no_prompt() {
     let done = terminal.finish();
     assert_eq!(done.code(), 4, "{done}");
     assert!(!done.stdout.contains("[yes, no, later]"), "{done}");
+}
+
+/// `approve` in a terminal shows everything and asks; keys of before are not an answer.
+#[test]
+fn approve_in_a_terminal_asks_before_it_decides() {
+    let project = asking(&[mark("a")]);
+    project.run(&["run", "w.toml"]).expect(4);
+    let id = only_id(&project);
+    for (keys, decided) in [("n\n", 0), ("\n", 0), ("maybe\n", 0), ("y\n", 1)] {
+        let mut terminal = project.terminal(&["approve", &id]);
+        terminal.keys("y\ny\n");
+        terminal.shows("[y/N]");
+        sleep(SETTLED);
+        terminal.keys(keys);
+        let done = terminal.finish();
+        assert!(done.stdout.contains("exactly what will happen"), "{done}");
+        assert_eq!(
+            count(&events(&project), "decided"),
+            decided,
+            "{keys:?}: {done}"
+        );
+    }
+}
+
+/// What is too long to be read at a glance is not approved by a word.
+#[test]
+fn a_long_plan_wants_its_digest() {
+    const TASKS: usize = 120;
+    let mut parts = vec![rule("plan-rule", "plan", "")];
+    parts.extend((0..TASKS).map(|n| fake(&format!("t{n}"), "")));
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let project = project("", &workflow(&parts));
+    project.run(&["run", "w.toml"]).expect(4);
+    let ask = asks(&project, false).remove(0);
+    let digest = ask["digest"].as_str().unwrap();
+    let right = digest.trim_start_matches("sha256:")[..8].to_owned();
+    let id = only_id(&project);
+    for (keys, decided) in [("y", 0), ("yes", 0), ("00000000", 0), (right.as_str(), 1)] {
+        let mut terminal = project.terminal(&["approve", &id]);
+        terminal.shows("digits of the digest of");
+        // All of it was shown first.
+        for n in 0..TASKS {
+            assert!(terminal.screen().contains(&format!("t{n}: agent fake")));
+        }
+        sleep(SETTLED);
+        terminal.keys(&format!("{keys}\n"));
+        if decided == 1 {
+            terminal.shows("[y/N]");
+            sleep(SETTLED);
+            terminal.keys("y\n");
+        }
+        let done = terminal.finish();
+        let code = done.code();
+        assert_eq!(
+            count(&events(&project), "decided"),
+            decided,
+            "{keys:?}: {code}"
+        );
+    }
 }
