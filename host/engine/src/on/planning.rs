@@ -1,6 +1,8 @@
 //! From the order to a plan, and from the plan to the first task.
 
-use crate::{Command, Outcome, PlannerFailure, Run, RunState, Timer, illegal::Handled, task::Phase};
+use crate::{
+    Command, Outcome, PlannerFailure, Run, RunState, Timer, illegal::Handled, task::Phase,
+};
 use sandgate_model::{Caller, Digest, Moment, Plan, PluginName};
 use std::sync::Arc;
 
