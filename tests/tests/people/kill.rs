@@ -234,7 +234,8 @@ fn check(project: &Project, end: &End, repeatable: bool) -> Result<bool, String>
     let wreck = wreck(&events);
     let again = twice(project);
     // Only what its author calls repeatable is done again, and that only when nobody knows whether it was done.
-    if !again.is_empty() && !(repeatable && wreck.open && !wreck.approved) {
+    let may_repeat = repeatable && wreck.open && !wreck.approved;
+    if !again.is_empty() && !may_repeat {
         return Err(format!("executed twice: {again:?}"));
     }
     let asked = asks(project, true);

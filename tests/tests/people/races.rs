@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Processes that decide at once.
 const AT_ONCE: usize = 16;
 
+/// Requests that are put to people at the same time.
+const MOST: usize = 20;
+
 /// Rounds of each kind; each is 16 processes, and takes one to two seconds.
 fn rounds() -> usize {
     let given = std::env::var("SANDGATE_RACES")
@@ -43,7 +46,7 @@ struct Tally {
 }
 
 /// All at once about one request.
-fn race(project: &Project, ask: &Value, dice: &mut Dice, tally: &mut Tally) -> Option<bool> {
+fn race(project: &Project, ask: &Value, dice: &mut Dice, tally: &mut Tally) -> bool {
     let id = text(&ask["id"]);
     let mut running = Vec::new();
     for n in 0..AT_ONCE {
@@ -101,7 +104,38 @@ fn race(project: &Project, ask: &Value, dice: &mut Dice, tally: &mut Tally) -> O
         let told = format!("{}{}", done.stdout, done.stderr);
         assert!(told.contains(&who), "{who} is not named: {done}");
     }
-    Some(approved)
+    approved
+}
+
+/// So many races in one run, with or without a process that drives it.
+fn races(rounds: usize, socket: bool, dice: &mut Dice, tally: &mut Tally) {
+    let project = asking(rounds);
+    let owner = match socket {
+        false => {
+            project.run(&["run", "w.toml"]).expect(4);
+            None
+        }
+        true => {
+            let mut owner = project.start(&["run", "w.toml", "--wait"]);
+            super::kit::wait_open(&mut owner, &project, rounds);
+            Some(owner)
+        }
+    };
+    let mut yes = 0;
+    for ask in asks(&project, false) {
+        yes += usize::from(race(&project, &ask, dice, tally));
+    }
+    match owner {
+        Some(owner) => drop(owner.finish()),
+        None => drop(project.run(&["resume"])),
+    }
+    assert_eq!(
+        marks(&project).len(),
+        yes,
+        "what was approved ran, and nothing else"
+    );
+    assert_eq!(twice(&project), [""; 0]);
+    assert_eq!(count(&events(&project), "decided"), rounds);
 }
 
 #[test]
@@ -110,33 +144,12 @@ fn of_sixteen_decisions_one_counts() {
     println!("SANDGATE_SEED={}", dice.seed);
     let mut tally = Tally::default();
     for socket in [false, true] {
-        let project = asking(rounds());
-        let owner = match socket {
-            false => {
-                project.run(&["run", "w.toml"]).expect(4);
-                None
-            }
-            true => {
-                let mut owner = project.start(&["run", "w.toml", "--wait"]);
-                super::kit::wait_open(&mut owner, &project, rounds().min(20));
-                Some(owner)
-            }
-        };
-        let mut yes = 0;
-        for ask in asks(&project, false) {
-            yes += usize::from(race(&project, &ask, &mut dice, &mut tally) == Some(true));
+        let mut left = rounds();
+        while left > 0 {
+            let here = left.min(MOST);
+            left -= here;
+            races(here, socket, &mut dice, &mut tally);
         }
-        match owner {
-            Some(owner) => drop(owner.finish()),
-            None => drop(project.run(&["resume"])),
-        }
-        assert_eq!(
-            marks(&project).len(),
-            yes,
-            "what was approved ran, and nothing else"
-        );
-        assert_eq!(twice(&project), [""; 0]);
-        assert_eq!(count(&events(&project), "decided"), rounds());
     }
     println!(
         "{} races of {AT_ONCE} processes: {} recorded ({} approved), {} repeats, {} conflicts that name the winner",
