@@ -5,6 +5,7 @@ use crate::{
     answer::describe,
     call::{self, Parted},
     clock::millis,
+    effects::preface_of,
     local::Shared,
     packet,
     room::Room,
@@ -63,8 +64,7 @@ async fn made(
     let draft = match &order.planner {
         None => None,
         Some(planner) => {
-            let mut packet = inspect(shared, &workflow, &catalog, order.inputs.clone());
-            packet.report = report(shared, &order).await?;
+            let packet = packet_of(shared, &order, &workflow, &catalog).await?;
             let asked = Asked {
                 run,
                 name: planner,
@@ -104,6 +104,24 @@ pub(crate) async fn digest_and_keep(shared: &Arc<Shared>, plan: &Plan) -> Result
         crate::attempt::put(shared, bytes).await?;
     }
     Ok(digest)
+}
+
+/// What the planner is shown. One that is taken up again sees what it saw: the project may have changed meanwhile.
+async fn packet_of(
+    shared: &Arc<Shared>,
+    order: &PlanOrder,
+    workflow: &Workflow,
+    catalog: &Catalog,
+) -> Result<Packet, String> {
+    if let Some(first) = order.restore.as_ref().and_then(|r| r.tape.first()) {
+        let segment = crate::attempt::get(shared, *first).await?;
+        let kept = preface_of(&segment).ok_or("what the planner was shown was not kept")?;
+        return serde_json::from_slice(kept)
+            .map_err(|error| format!("what the planner was shown cannot be read: {error}"));
+    }
+    let mut packet = inspect(shared, workflow, catalog, order.inputs.clone());
+    packet.report = report(shared, order).await?;
+    Ok(packet)
 }
 
 /// What a planner is told of plans that were rejected: the feedback, and the tasks of the last one.
@@ -277,6 +295,11 @@ async fn ask(
     let ready = call::prepare(shared, &caller, &plugin, &grants, timeout, asked.cancel)
         .await
         .map_err(|why| why.message)?;
+    if ready.tape.is_some() && asked.restore.is_none_or(|r| r.tape.is_empty()) {
+        let kept = serde_json::to_vec(packet)
+            .map_err(|error| format!("what the planner is shown cannot be kept: {error}"))?;
+        ready.desk.begins_with(&kept);
+    }
     let report = match &packet.report {
         None => shared.sandbox.plan(&ready.call, packet, &config).await,
         Some(_) => shared.sandbox.replan(&ready.call, packet, &config).await,

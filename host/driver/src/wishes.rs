@@ -9,7 +9,7 @@ use crate::{
     record::ReplayError,
     work::Prepared,
 };
-use sandgate_engine::{Event, Judged, Run, RunState};
+use sandgate_engine::{Event, Judged, Run, RunState, Timer};
 use sandgate_model::{Actor, AskNo, Decision, Digest, Moment, RunId, TaskIx};
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
@@ -150,6 +150,34 @@ impl Loop {
         })
     }
 
+    /// Requests whose time is over are over before anybody decides about them, also in a project that nobody drove when
+    /// it ended.
+    fn overdue(
+        &mut self,
+        id: RunId,
+        now: Moment,
+        decided: &mut Decided,
+    ) -> Result<Result<(), WishError>, DriveError> {
+        let due: Vec<AskNo> = match self.at_hand(id) {
+            Ok(active) => active
+                .run
+                .open_asks()
+                .filter(|ask| {
+                    ask.needs
+                        .iter()
+                        .any(|n| n.until.is_some_and(|at| at <= now))
+                })
+                .map(|ask| ask.no)
+                .collect(),
+            Err(error) => return Ok(Err(error)),
+        };
+        for no in due {
+            let timer = Timer::Ask(no);
+            let _late = self.step(id, now, Event::TimerFired { timer }, decided)?;
+        }
+        Ok(Ok(()))
+    }
+
     /// All of the decisions or none.
     #[expect(clippy::too_many_arguments, reason = "the parts of one wish")]
     fn on_decide(
@@ -162,6 +190,9 @@ impl Loop {
         now: Moment,
         decided: &mut Decided,
     ) -> Result<Granted, DriveError> {
+        if let Err(error) = self.overdue(id, now, decided)? {
+            return Ok(Err(error));
+        }
         let run = match self.at_hand(id) {
             Ok(active) => &active.run,
             Err(error) => return Ok(Err(error)),
@@ -201,6 +232,9 @@ impl Loop {
         now: Moment,
         decided: &mut Decided,
     ) -> Result<Granted, DriveError> {
+        if let Err(error) = self.overdue(id, now, decided)? {
+            return Ok(Err(error));
+        }
         let judged = match self.at_hand(id) {
             Ok(active) => active.run.judge_answer(ask, &answer, &by),
             Err(error) => return Ok(Err(error)),

@@ -5,6 +5,7 @@ use super::{
     socket::{self, Answer, Said},
     wish::CONTROL_FORMAT,
 };
+use sandgate_journal::{Driving, driving};
 use std::{io, path::PathBuf, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -17,6 +18,9 @@ const ANSWER_MAX: u64 = 4 << 20;
 /// How long an answer may take. What is wished is recorded within milliseconds; a workflow that is handed in may have to
 /// be compiled first, which takes up to a minute for each plugin.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a greeting may take: whoever drives answers it at once, or is not able to.
+const GREETING: Duration = Duration::from_secs(3);
 
 /// A process that drives the project.
 #[derive(Clone, Debug)]
@@ -64,14 +68,27 @@ impl Client {
             .map_err(|error| Unheard::Connect(io::Error::other(error)))?
             .map_err(Unheard::Connect)?;
         let mut stream = UnixStream::from_std(stream).map_err(Unheard::Connect)?;
+        // Only whoever holds the journal's lock can do anything about a wish.
+        let peer = stream.peer_cred().map_err(Unheard::Connect)?.pid();
+        if let Driving::Process(owner) = driving(&self.state_dir)
+            && peer.and_then(|pid| u32::try_from(pid).ok()) != Some(owner)
+        {
+            return Err(Unheard::Connect(io::Error::other(
+                "another process than the one that drives the project listens there",
+            )));
+        }
         stream.write_all(&line).await.map_err(Unheard::Broken)?;
         let mut text = String::new();
         let read = async {
             let mut reader = BufReader::new(stream.take(ANSWER_MAX));
             reader.read_line(&mut text).await
         };
+        let patience = match wish {
+            Wish::Ping => GREETING,
+            _ => PATIENCE,
+        };
         let late = || Unheard::Broken(io::Error::from(io::ErrorKind::TimedOut));
-        let got = tokio::time::timeout(PATIENCE, read)
+        let got = tokio::time::timeout(patience, read)
             .await
             .map_err(|_| late())?;
         if got.map_err(Unheard::Broken)? == 0 {

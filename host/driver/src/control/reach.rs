@@ -3,7 +3,7 @@
 
 use super::{Client, Done, Offline, Speaker, Wish, WishError, client::Unheard};
 use crate::{Host, HostError, HostOptions, Project};
-use sandgate_journal::{Holder, OpenError};
+use sandgate_journal::{Driving, Holder, OpenError, driving};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use std::{
 
 /// How long an owner that does not listen is waited for: starting one takes some tenths of a second, a command that only
 /// looks at a workflow may have to compile a plugin.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -53,12 +53,12 @@ pub async fn reach(
         speaker: speaker.clone(),
     };
     loop {
-        // Somebody who answers is the usual case where there is anybody.
-        if matches!(
-            client.try_wish(&Wish::Ping).await,
-            Ok(Ok(Done::Here { .. }))
-        ) {
-            return Ok(Reach::There(client));
+        // Whoever answers is there, also when it refuses to be spoken to; it says so again.
+        if driving(&project.state_dir()) != Driving::Nobody {
+            match client.try_wish(&Wish::Ping).await {
+                Ok(Err(WishError::Gone)) | Err(_) => {}
+                Ok(_) => return Ok(Reach::There(client)),
+            }
         }
         match Host::open(Arc::clone(&project), options) {
             Ok(host) => return Ok(Reach::Here(Box::new(Offline { host, speaker }))),

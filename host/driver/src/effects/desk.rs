@@ -24,6 +24,27 @@ use tokio::sync::oneshot;
 /// refused just the same.
 const REFUSALS_MAX: u32 = 32;
 
+/// Marks a segment that begins with what the work was called with: this, the length (64 bits, big endian), the bytes.
+const PREFACE: &[u8; 16] = b"sandgate preface";
+
+/// What a stored segment begins with, and the segment itself.
+fn split(segment: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = segment.strip_prefix(PREFACE)?;
+    let (length, rest) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+    rest.split_at_checked(length)
+}
+
+/// What the work was called with, from the first segment of its tape.
+pub(crate) fn preface_of(segment: &[u8]) -> Option<&[u8]> {
+    Some(split(segment)?.0)
+}
+
+/// The segment as the sandbox made it.
+pub(crate) fn without_preface(segment: &[u8]) -> &[u8] {
+    split(segment).map_or(segment, |(_, tape)| tape)
+}
+
 /// The desk of one caller: an attempt, a gate, a planner.
 pub(crate) struct CallDesk {
     pub(super) run: RunId,
@@ -35,6 +56,8 @@ pub(crate) struct CallDesk {
     refused: AtomicU32,
     /// Calls it may still make.
     left: AtomicU64,
+    /// What stands before the first segment of its tape.
+    pub(super) preface: Mutex<Option<Vec<u8>>>,
     /// Questions that were answered since the work was started or taken up: the same question again is another one.
     pub(super) told: Mutex<BTreeSet<Digest>>,
     /// Why its work ends, when a call of it could not go on.
@@ -81,6 +104,7 @@ impl CallDesk {
             facts,
             refused: AtomicU32::new(0),
             left: AtomicU64::new(most),
+            preface: Mutex::default(),
             told: Mutex::default(),
             parting: Mutex::default(),
         })
@@ -150,6 +174,25 @@ impl CallDesk {
         };
         self.inbox.send(message).ok()?;
         answer.await.ok()
+    }
+
+    /// Puts something before the first segment of the tape: what the work was called with, where nothing else keeps it.
+    pub(crate) fn begins_with(&self, bytes: &[u8]) {
+        let mut preface = PREFACE.to_vec();
+        preface.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        preface.extend_from_slice(bytes);
+        *crate::local::lock(&self.preface) = Some(preface);
+    }
+
+    /// A segment of the tape as it is stored.
+    pub(crate) fn segment(&self, tape: Vec<u8>) -> Vec<u8> {
+        match crate::local::lock(&self.preface).take() {
+            Some(mut preface) => {
+                preface.extend_from_slice(&tape);
+                preface
+            }
+            None => tape,
+        }
     }
 
     /// Why the work ended in the middle of a call, if it did.
@@ -255,7 +298,10 @@ impl Completion for Settle {
         Box::pin(async move {
             let Self { call, end } = *self;
             let tape = match tape {
-                Some(bytes) => Some(crate::attempt::put(&call.desk.shared, bytes).await?),
+                Some(bytes) => {
+                    let bytes = call.desk.segment(bytes);
+                    Some(crate::attempt::put(&call.desk.shared, bytes).await?)
+                }
                 None => None,
             };
             call.end_with(end, tape).await;

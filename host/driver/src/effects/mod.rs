@@ -16,7 +16,7 @@ mod secrets;
 
 pub(crate) use command::CommandDir;
 pub(crate) use consent::{Facts, RECORD_FORMAT, canonical, differences, said};
-pub(crate) use desk::{CallDesk, Parting};
+pub(crate) use desk::{CallDesk, Parting, preface_of, without_preface};
 pub(crate) use mint::{Brokers, Caps, Minted, Minting, mint, offered, still_allowed};
 
 use sandgate_sandbox::Answered;

@@ -43,6 +43,8 @@ pub(super) enum Kind {
 
 /// Looks at a database without changing it.
 pub(super) fn identify(connection: &Connection) -> Result<Kind> {
+    // One look: another process may create the journal at this moment.
+    let _one_look = connection.unchecked_transaction()?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
     let version: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
     let mut statement = connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY rowid")?;
