@@ -12,6 +12,9 @@ const VERSION: u8 = 1;
 /// Version and number of the first entry.
 const HEAD: usize = 1 + 8;
 
+/// Digest of all that comes before it, at a segment's end: against damage, not against forgery.
+pub(super) const SEAL: usize = 16;
+
 /// Tag, clock and digest of the arguments.
 const ENTRY_HEAD: usize = 1 + 8 + 16;
 
@@ -33,7 +36,7 @@ pub enum TapeError {
     Damaged {
         /// Which segment, from 0.
         segment: usize,
-        /// Where the entry begins that cannot be read.
+        /// Where the part begins that cannot be read.
         at: usize,
     },
     /// A segment is missing, or they are in another order.
@@ -68,6 +71,12 @@ pub(super) fn begin(out: &mut Vec<u8>, position: u64) {
     position.put(out);
 }
 
+/// Ends a segment.
+pub(super) fn seal(segment: &mut Vec<u8>) {
+    let seal = Args::of_bytes(segment);
+    segment.extend_from_slice(&seal.0);
+}
+
 /// Appends an entry.
 pub(super) fn write(out: &mut Vec<u8>, tag: Tag, at: Duration, args: &Args, answer: &impl Put) {
     let start = out.len();
@@ -100,8 +109,16 @@ pub(super) fn read(segments: &[Vec<u8>]) -> Result<VecDeque<Entry>, TapeError> {
         if found != VERSION {
             return Err(TapeError::Version { segment, found });
         }
-        let bytes = Bytes::copy_from_slice(bytes);
         let damaged = |at| TapeError::Damaged { segment, at };
+        let (bytes, seal) = bytes
+            .len()
+            .checked_sub(SEAL)
+            .and_then(|body| bytes.split_at_checked(body))
+            .ok_or(damaged(0))?;
+        if Args::of_bytes(bytes).0 != *seal {
+            return Err(damaged(bytes.len()));
+        }
+        let bytes = Bytes::copy_from_slice(bytes);
         let found = bytes
             .get(1..HEAD)
             .and_then(|head| u64::get(&mut Reader::new(head)))

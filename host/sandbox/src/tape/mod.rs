@@ -106,7 +106,11 @@ impl Tape {
     /// What was recorded since the last time; empty when nothing was. Replayed entries are not recorded again.
     #[must_use]
     pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.lock().fresh)
+        let mut segment = std::mem::take(&mut self.lock().fresh);
+        if !segment.is_empty() {
+            format::seal(&mut segment);
+        }
+        segment
     }
 
     /// Whether there is something left to replay.
@@ -227,6 +231,7 @@ impl Inner {
         let before = self.fresh.len();
         if self.fresh.is_empty() {
             format::begin(&mut self.fresh, self.position);
+            self.size += format::SEAL;
         }
         format::write(&mut self.fresh, tag, self.clock.now(), args, answer);
         self.size += self.fresh.len() - before;

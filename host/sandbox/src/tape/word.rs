@@ -15,8 +15,13 @@ impl Args {
     pub(crate) fn of(arguments: &impl Put) -> Self {
         let mut bytes = Vec::new();
         arguments.put(&mut bytes);
+        Self::of_bytes(&bytes)
+    }
+
+    /// Digest of bytes as they are.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
         let mut short = [0; 16];
-        for (to, from) in short.iter_mut().zip(Sha256::digest(&bytes)) {
+        for (to, from) in short.iter_mut().zip(Sha256::digest(bytes)) {
             *to = from;
         }
         Self(short)
