@@ -193,14 +193,22 @@ fn what_is_escalated_is_decided_by_another_role() {
     as_who(&project, "bob", &["approve", &id]).expect(5);
     as_who(&project, "ada", &["approve", &id, "--drive"]).expect(0);
     assert_eq!(state(&project), "verified");
-    // Nobody of that role either, in as long again: a no.
-    let project = ruled(&more.replace("2s", "1s"), "eve");
+}
+
+/// Nobody of that role either, in as long again: a no.
+#[test]
+fn what_nobody_decides_after_an_escalation_is_rejected() {
+    let project = ruled(
+        "roles = [\"ops\"]\ntimeout = \"1s\"\nescalate = \"lead\"",
+        "eve",
+    );
     let id = only_id(&project);
-    sleep(Duration::from_millis(2_300));
+    let mut owner = project.start(&["run", "w.toml", "--wait"]);
+    owner.wait_until("the end", |_| state(&project) == "cancelled");
+    owner.finish();
     let late = as_who(&project, "ada", &["approve", &id]);
     assert_eq!(late.code(), 2, "{late}");
-    project.run(&["resume"]);
-    assert_eq!(state(&project), "cancelled");
+    assert_eq!(count(&events(&project), "attempt-started"), 0);
 }
 
 /// A driver that stays ends the wait by itself.
