@@ -8,11 +8,11 @@ const APPROVED: &str = "approved";
 /// A project whose one task runs this script of a shell, when somebody agrees; the guest does `act`.
 fn one(act: &str, script: &str) -> Project {
     let policy = format!(
-        "[policy]\nfiles = [{{ host = \"work\", guest = \"/work\", mode = \"write\" }}]\n\
-         exec = [{{ name = \"it\", program = \"sh\", args = [\"-c\", {script:?}], cwd = \"/work\", approval = \"required\" }}]\n"
+        "[policy]\nfiles = [{{ host = \"work\", guest = \"/desk\", mode = \"write\" }}]\n\
+         exec = [{{ name = \"it\", program = \"sh\", args = [\"-c\", {script:?}], cwd = \"/desk\", approval = \"required\" }}]\n"
     );
     let step = format!(
-        "{{ do = \"command\", program = \"sh\", args = [\"-c\", {script:?}], cwd = \"/work\" }}"
+        "{{ do = \"command\", program = \"sh\", args = [\"-c\", {script:?}], cwd = \"/desk\" }}"
     );
     let flow = workflow(&[&task("t", "", &[step])]);
     project(

@@ -150,7 +150,7 @@ fn a_charge_counts_after_the_yes() {
 #[test]
 fn a_question_is_answered_once() {
     let ask = question("Which colour?", ", choices = [\"red\", \"blue\"]");
-    let step = "{ do = \"append\", path = \"/work/told.txt\", text = \"{last}\" }".to_owned();
+    let step = "{ do = \"append\", path = \"/desk/told.txt\", text = \"{last}\" }".to_owned();
     let project = waiting(POLICY, &[free("before"), ask, step]);
     let row = only(&project);
     assert_eq!(text(&row["question"]["text"]), "Which colour?");
@@ -273,7 +273,7 @@ fn earlier_effects_are_not_repeated() {
     );
     let get = |n: u32| format!("{{ do = \"get\", url = \"{}/v1/{n}\" }}", web.origin());
     let append =
-        |n: u32| format!("{{ do = \"append\", path = \"/work/own.txt\", text = \"{n}\" }}");
+        |n: u32| format!("{{ do = \"append\", path = \"/desk/own.txt\", text = \"{n}\" }}");
     let project = waiting(
         &policy,
         &[

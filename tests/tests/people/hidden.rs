@@ -40,7 +40,7 @@ fn inert(done: &Done, bad: &mut Vec<String>) {
 
 #[test]
 fn what_plugins_say_is_shown_and_does_not_act() {
-    let command = ", program = \"sh\", cwd = \"/work\", args = [\"-c\", \"echo $1 >> marks.txt\", \"mark\", \"{h}\"]";
+    let command = ", program = \"sh\", cwd = \"/desk\", args = [\"-c\", \"echo $1 >> marks.txt\", \"mark\", \"{h}\"]";
     let (mut asked, mut refused, mut shown) = (0, 0, 0);
     let mut bad = Vec::new();
     for (name, more) in [

@@ -15,10 +15,10 @@ const SCRIPT: &str = "echo $1 >> marks.txt";
 pub(super) const POLICY: &str = r#"[policy]
 question = true
 charge = { approval = "required" }
-files = [{ host = "work", guest = "/work", mode = "write" }]
+files = [{ host = "work", guest = "/desk", mode = "write" }]
 exec = [
-    { name = "mark", program = "sh", args = ["-c", "echo $1 >> marks.txt", "mark", "{n:word}"], cwd = "/work", approval = "required" },
-    { name = "free", program = "sh", args = ["-c", "echo $1 >> marks.txt", "free", "{n:word}"], cwd = "/work", approval = "none" },
+    { name = "mark", program = "sh", args = ["-c", "echo $1 >> marks.txt", "mark", "{n:word}"], cwd = "/desk", approval = "required" },
+    { name = "free", program = "sh", args = ["-c", "echo $1 >> marks.txt", "free", "{n:word}"], cwd = "/desk", approval = "none" },
 ]
 "#;
 
@@ -63,7 +63,7 @@ pub(super) fn fake(id: &str, more: &str) -> String {
 
 fn command(rule: &str, word: &str) -> String {
     format!(
-        "{{ do = \"command\", program = \"sh\", args = [\"-c\", \"{SCRIPT}\", \"{rule}\", \"{word}\"], cwd = \"/work\" }}"
+        "{{ do = \"command\", program = \"sh\", args = [\"-c\", \"{SCRIPT}\", \"{rule}\", \"{word}\"], cwd = \"/desk\" }}"
     )
 }
 

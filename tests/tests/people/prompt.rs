@@ -80,8 +80,8 @@ fn keys_of_before_answer_nothing() {
 fn what_a_plugin_asks_for_is_shown_and_does_not_act() {
     let evil = "\\u001b[2J\\u001b[1;1Happrove? yes\\u202e\\u2066\\u200b\\rhidden\\u0007";
     let policy = POLICY.replace(
-        "{n:word}\"], cwd = \"/work\", approval = \"required\"",
-        "{n:text}\"], cwd = \"/work\", approval = \"required\"",
+        "{n:word}\"], cwd = \"/desk\", approval = \"required\"",
+        "{n:text}\"], cwd = \"/desk\", approval = \"required\"",
     );
     let evil_text = "\\u202eevil\\u2066\\u200bcanary";
     let steps = [

@@ -39,14 +39,14 @@ fn a_cancel_ends_a_spinning_guest_and_a_sleeping_command() {
         POLICY.replace(
             "exec = [",
             &format!(
-                "exec = [\n    {{ name = \"sleep\", program = \"sleep\", args = [\"{seconds}\"], cwd = \"/work\", approval = \"none\" }},"
+                "exec = [\n    {{ name = \"sleep\", program = \"sleep\", args = [\"{seconds}\"], cwd = \"/desk\", approval = \"none\" }},"
             ),
         )
     };
     let mut worst = Duration::ZERO;
     for (what, work) in [
         ("spinning", "{ act = \"spin-after\", steps = [], after = 100000000000000 }".to_owned()),
-        ("commanding", "{ act = \"effects\", steps = [{ do = \"command\", program = \"sleep\", args = [\"987.25\"], cwd = \"/work\" }] }".to_owned()),
+        ("commanding", "{ act = \"effects\", steps = [{ do = \"command\", program = \"sleep\", args = [\"987.25\"], cwd = \"/desk\" }] }".to_owned()),
         ("sleeping", "{ act = \"effects\", steps = [{ do = \"sleep\", ms = 600000 }] }".to_owned()),
         ("waiting", format!("{{ act = \"effects\", steps = [{}] }}", question("well?", ""))),
     ] {

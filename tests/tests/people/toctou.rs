@@ -43,7 +43,7 @@ const MARK: &str = "echo $1$VALUE >> marks.txt";
 
 fn policy(program: &str, args: &str, more: &str) -> String {
     format!(
-        "[policy]\nquestion = true\nfiles = [{{ host = \"work\", guest = \"/work\", mode = \"write\" }}]\n\
+        "[policy]\nquestion = true\nfiles = [{{ host = \"work\", guest = \"/desk\", mode = \"write\" }}]\n\
          exec = [{{ name = \"it\", program = {program:?}, args = [{args}]{more}, approval = \"required\" }}]\n"
     )
 }
@@ -62,7 +62,7 @@ fn one(program: &str, args: &str, cwd: &str, more: &str) -> Project {
 
 fn plain() -> Project {
     let args = format!("\"-c\", {MARK:?}, \"it\", \"{APPROVED}\"");
-    one("sh", &args, "/work", ", env = { VALUE = \"-1\" }")
+    one("sh", &args, "/desk", ", env = { VALUE = \"-1\" }")
 }
 
 fn replace(project: &Project, file: &str, from: &str, to: &str) {
@@ -103,13 +103,13 @@ fn overwrite(path: &Path, change: impl Fn(&str) -> String) {
 /// A guest whose argument comes from somewhere that is another each time.
 fn divergent(by: &str) -> Project {
     let act = format!(
-        "act = \"divergent\", by = \"{by}\", path = \"/work/n.txt\", program = \"sh\", cwd = \"/work\", args = [\"-c\", \"echo approved$1 >> marks.txt\", \"it\", \"{{n}}\"]"
+        "act = \"divergent\", by = \"{by}\", path = \"/desk/n.txt\", program = \"sh\", cwd = \"/desk\", args = [\"-c\", \"echo approved$1 >> marks.txt\", \"it\", \"{{n}}\"]"
     );
     let project = project(
         &policy(
             "sh",
             "\"-c\", \"echo approved$1 >> marks.txt\", \"it\", \"{n:int}\"",
-            ", cwd = \"/work\"",
+            ", cwd = \"/desk\"",
         ),
         &workflow(&[&format!(
             "[[task]]\nid = \"t\"\nagent = \"guest\"\ninput = {{ {act} }}\n"
@@ -120,7 +120,7 @@ fn divergent(by: &str) -> Project {
 }
 
 fn script() -> Project {
-    let project = one("sh", "\"run.sh\"", "/work", "");
+    let project = one("sh", "\"run.sh\"", "/desk", "");
     project.write("work/run.sh", format!("echo {APPROVED} >> marks.txt\n"));
     project
 }
@@ -136,18 +136,18 @@ fn tool() -> Project {
     let program = path.to_str().unwrap();
     first.write(
         "sandgate.toml",
-        toml(&policy(program, "", ", cwd = \"/work\"")),
+        toml(&policy(program, "", ", cwd = \"/desk\"")),
     );
     first.write(
         "w.toml",
-        workflow(&[&task("t", "", &[step(program, "", "/work")])]),
+        workflow(&[&task("t", "", &[step(program, "", "/desk")])]),
     );
     first
 }
 
 fn in_sub() -> Project {
     let args = format!("\"-c\", \"echo {APPROVED} >> marks.txt; cat which.txt >> marks.txt\"");
-    let project = one("sh", &args, "/work/sub", "");
+    let project = one("sh", &args, "/desk/sub", "");
     project.write("work/sub/which.txt", "");
     project
 }

@@ -31,7 +31,7 @@ fn a_person_may_take_longer_than_the_attempt() {
 fn a_copy_of_the_project_is_there_afterwards() {
     let policy = "[policy]\nquestion = true\nfiles = [{ host = \".\", guest = \"/project\", mode = \"write\" }]\n";
     let step = |verb: &str, word: &str| {
-        format!("{{ do = \"{verb}\", path = \"/project/work/notes.txt\", text = \"{word}\" }}")
+        format!("{{ do = \"{verb}\", path = \"/project/notes.txt\", text = \"{word}\" }}")
     };
     let flow = workflow(&[&task(
         "t",
@@ -54,7 +54,7 @@ fn a_copy_of_the_project_is_there_afterwards() {
             drop(owner.finish());
         }
         // Somebody changes the original meanwhile.
-        fs::write(project.dir().join("work/notes.txt"), "of another\n").unwrap();
+        fs::write(project.dir().join("notes.txt"), "of another\n").unwrap();
         let done = project.run(&["answer", &only_id(&project), "yes", "--drive"]);
         super::kit::eventually("the end", || super::kit::state(&project) != "running");
         if done.code() != 0 || super::kit::state(&project) != "verified" {
@@ -63,7 +63,7 @@ fn a_copy_of_the_project_is_there_afterwards() {
         }
         let said = output(&project, "t");
         assert!(said.contains("before\\nafter"), "{said}");
-        let original = fs::read_to_string(project.dir().join("work/notes.txt")).unwrap();
+        let original = fs::read_to_string(project.dir().join("notes.txt")).unwrap();
         assert_eq!(original, "of another\n");
     }
     println!(
@@ -146,7 +146,7 @@ fn a_session_that_is_being_opened_waits_too() {
 #[test]
 fn a_question_has_a_default() {
     let ask = question("Colour?", ", default = \"red\", timeout_ms = 700");
-    let step = "{ do = \"append\", path = \"/work/told.txt\", text = \"{last}\" }".to_owned();
+    let step = "{ do = \"append\", path = \"/desk/told.txt\", text = \"{last}\" }".to_owned();
     let flow = workflow(&[&task("t", "", &[ask, step])]);
     for driven in [true, false] {
         let project = project(POLICY, &flow);
