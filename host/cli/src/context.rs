@@ -62,6 +62,17 @@ impl Context {
             None => std::env::current_dir()
                 .map_err(|e| CliError::host("there is no current directory").caused_by(&e))?,
         };
+        // Whoever shows a token wants to be its principal and nobody else.
+        match std::env::var(TOKEN) {
+            Ok(token) if token.is_empty() => {
+                return Err(CliError::usage(format!("{TOKEN} is set and empty"))
+                    .hint("unset it to speak as the user that you are, or put a token in"));
+            }
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(CliError::usage(format!("{TOKEN} is not text")));
+            }
+            Ok(_) | Err(std::env::VarError::NotPresent) => {}
+        }
         Ok(Self { ui, base, command })
     }
 
@@ -85,7 +96,7 @@ impl Context {
 
     /// Who speaks: the token that is shown, and the user that the operating system says.
     pub(crate) fn speaker(&self) -> Speaker {
-        Speaker::here(std::env::var(TOKEN).ok().filter(|token| !token.is_empty()))
+        Speaker::here(std::env::var(TOKEN).ok())
     }
 
     /// The person's editor, with its arguments.

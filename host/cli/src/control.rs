@@ -91,7 +91,7 @@ pub(crate) fn refused(error: WishError, run: Option<RunId>, what: &str, look: &L
             CliError::invalid(format!("{} has mistakes: nothing was changed", Esc(&what)))
                 .details(text, value)
         }
-        WishError::Unknown { why } => unknown(&why),
+        WishError::Unknown { why } | WishError::NotAPrincipal { why } => unknown(&why),
         WishError::Gone => {
             CliError::host("whoever drives the project was about to end, and took nothing in")
                 .hint("try it again")

@@ -153,6 +153,8 @@ async fn attempted(
     };
     // The guest and its handles are gone before its directories are.
     drop(call);
+    let known = !matches!(outcome, Outcome::Cancelled | Outcome::Timeout { .. });
+    desk.unchanging(known).await;
     match outcome {
         Outcome::Output(answer) => {
             let answer = with_changes(task, answer, room).await?;

@@ -108,6 +108,7 @@ pub(crate) async fn part(
         }
         Parted::Failed(failed)
     };
+    desk.unchanging(true).await;
     let ask = match desk.parting() {
         Some(Parting::Ask(ask)) => *ask,
         Some(Parting::Stale(why)) => return failed(room, NotReady::refused(why)).await,
@@ -170,7 +171,8 @@ pub(crate) async fn prepare(
     cancel: &CancelToken,
 ) -> Result<Ready, NotReady> {
     if *grants != Grants::default() {
-        still_allowed(&shared.project, caller.who, grants).map_err(NotReady::refused)?;
+        let now = shared.project_now().await.map_err(NotReady::refused)?;
+        still_allowed(&now, caller.who, grants).map_err(NotReady::refused)?;
     }
     let recorded = grants.may_wait();
     let tape = match (recorded, caller.restore) {
@@ -281,6 +283,10 @@ pub(crate) async fn prepare(
             tape: tape.clone(),
         },
     };
+    if let Some(tape) = &tape {
+        let desk = Arc::clone(&desk);
+        tape.on_change(Box::new(move || Box::pin(desk.changing())));
+    }
     Ok(Ready {
         call,
         room,
@@ -296,7 +302,7 @@ pub(crate) fn policy(
     who: &str,
     grants: &Grants,
 ) -> Result<Digest, String> {
-    let offered = offered(project, who, grants)?;
+    let offered = offered(&project.as_it_is()?, who, grants)?;
     let bytes = serde_json::to_vec(&offered)
         .map_err(|error| format!("the policy cannot be written down: {error}"))?;
     Ok(Digest::of(&bytes))

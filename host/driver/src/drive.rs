@@ -4,7 +4,7 @@
 use crate::{
     clock::Clock,
     decided::{Decided, Told, ended_instead, interrupted},
-    errors::RequestError,
+    errors::{DriveError, RequestError},
     notice::Notice,
     project::Project,
     reader::{Reader, kept_row},
@@ -12,7 +12,7 @@ use crate::{
     work::{Executor, Inbox, JobKey, Message, Parking, Prepared},
 };
 use sandgate_engine::{Event, Run, Start, Timer};
-use sandgate_journal::{AppendError, Writer};
+use sandgate_journal::Writer;
 use sandgate_model::{CallRequest, Caller, Moment, RunId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,20 +61,6 @@ async fn changes(stay: &mut Option<watch::Receiver<bool>>) -> bool {
         Some(stay) => stay.changed().await.is_ok(),
         None => std::future::pending().await,
     }
-}
-
-/// Why a drive ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum DriveError {
-    /// The journal did not take the records; what they said did not happen, and the runs are resumable.
-    #[error("the journal could not be written")]
-    Append(#[source] Arc<AppendError>),
-    /// The journal's writer is gone.
-    #[error("the journal's writer stopped")]
-    WriterGone,
-    /// An event could not be encoded.
-    #[error("an event could not be encoded")]
-    Encode(#[source] serde_json::Error),
 }
 
 /// The runs, and what the loop needs to move them.
@@ -131,6 +117,9 @@ impl Loop {
         show: &mut (dyn FnMut(Notice) + Send),
     ) -> Result<(), RequestError> {
         let at = self.clock.now();
+        let first = self
+            .within_budget(first)
+            .map_err(|error| RequestError::Unknown(error.to_string()))?;
         let mut decided = Decided::default();
         let (run, commands) =
             Run::create(id, at, &first).map_err(|e| RequestError::Illegal(Box::new(e)))?;
@@ -193,10 +182,11 @@ impl Loop {
             // Decide.
             let now = self.clock.now();
             let mut decided = Decided::default();
+            // What is over is over before anything else happens.
+            self.fire_timers(now, &mut touched, &mut decided)?;
             for message in batch.drain(..) {
                 self.decide(message, now, stopping, &mut touched, &mut decided)?;
             }
-            self.fire_timers(now, &mut touched, &mut decided)?;
             self.pick_up_begun(now, &mut decided)?;
             if !stopping {
                 for id in &touched {

@@ -1,12 +1,12 @@
 //! Why a host could not do what it was asked to: open a project, take a workflow in, take a run over.
 
-use crate::{control::WishError, drive::DriveError, reader::LookError, setup::BrokerError};
+use crate::{control::WishError, reader::LookError, setup::BrokerError};
 use sandgate_engine::Illegal;
-use sandgate_journal::{ArtifactError, OpenError};
+use sandgate_journal::{AppendError, ArtifactError, OpenError};
 use sandgate_model::RunId;
 use sandgate_sandbox::SetupError;
 use sandgate_workflow::Diagnostics;
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 /// Why a project cannot be driven.
 #[derive(Debug, thiserror::Error)]
@@ -83,4 +83,18 @@ pub enum RequestError {
     /// It could not be recorded.
     #[error(transparent)]
     Drive(#[from] DriveError),
+}
+
+/// Why a drive ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The journal did not take the records; what they said did not happen, and the runs are resumable.
+    #[error("the journal could not be written")]
+    Append(#[source] Arc<AppendError>),
+    /// The journal's writer is gone.
+    #[error("the journal's writer stopped")]
+    WriterGone,
+    /// An event could not be encoded.
+    #[error("an event could not be encoded")]
+    Encode(#[source] serde_json::Error),
 }

@@ -108,6 +108,8 @@ async fn checked(
         .await
         .outcome;
     drop(ready.call);
+    let known = !matches!(outcome, Outcome::Cancelled | Outcome::Timeout { .. });
+    ready.desk.unchanging(known).await;
     if matches!(outcome, Outcome::Suspended) {
         let took = millis(since.elapsed());
         let tape = ready.tape.as_ref();

@@ -3,8 +3,8 @@
 use crate::{
     clock::Clock,
     control::{Control, Done, Listening, Speaker, WishError, allowance, created},
-    drive::{DriveError, Loop},
-    errors::{AdoptError, HostError, RequestError, SubmitError},
+    drive::Loop,
+    errors::{AdoptError, DriveError, HostError, RequestError, SubmitError},
     local::{Local, Shared},
     notice::Notice,
     options::HostOptions,
@@ -143,11 +143,12 @@ pub fn sandbox(options: &HostOptions) -> Result<Sandbox, SetupError> {
 
 /// The driving process of a project.
 pub struct Host {
+    /// First, so that its file is gone before the journal is free for another process.
+    _listening: Listening,
     shared: Arc<Shared>,
     reader: Reader,
     turn: Loop,
     shows: mpsc::Receiver<Notice>,
-    _listening: Listening,
 }
 
 impl Host {

@@ -43,8 +43,7 @@ pub use accept::{Acceptance, LOCK_FILE, LockError, imports};
 pub use control::{
     Client, Control, Done, Offline, Reach, ReachError, Speaker, Wish, WishError, reach,
 };
-pub use drive::DriveError;
-pub use errors::{AdoptError, HostError, RequestError, SubmitError};
+pub use errors::{AdoptError, DriveError, HostError, RequestError, SubmitError};
 pub use host::{Checked, DryRun, Host, Request, Submission, check, sandbox, unusable};
 pub use notice::{LogLevel, LogLine, LogSource, Notice};
 pub use options::{HostOptions, ModelSource};

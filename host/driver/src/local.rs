@@ -61,6 +61,18 @@ impl Shared {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// The project as its file is now.
+    ///
+    /// # Errors
+    /// When the file cannot be used as it is.
+    pub(crate) async fn project_now(&self) -> Result<Project, String> {
+        let project = Arc::clone(&self.project);
+        match tokio::task::spawn_blocking(move || project.as_it_is()).await {
+            Ok(project) => project,
+            Err(error) => Err(format!("the project's file could not be read: {error}")),
+        }
+    }
+
     /// The log of a run; absent when it cannot be opened, since a log must never stop the work.
     pub(crate) fn log(&self, run: RunId) -> Option<Arc<RunLog>> {
         // A rehearsal leaves nothing behind.

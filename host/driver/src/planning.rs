@@ -60,7 +60,7 @@ async fn made(
     cancel: &CancelToken,
     inbox: &Inbox,
 ) -> Result<Event, Unmade> {
-    let (workflow, catalog) = workflow_of(shared, order.source, &order.file, true).await?;
+    let (workflow, catalog) = workflow_of(shared, order.source, &order.file, false).await?;
     let draft = match &order.planner {
         None => None,
         Some(planner) => {
@@ -145,13 +145,13 @@ async fn report(shared: &Arc<Shared>, order: &PlanOrder) -> Result<Option<Value>
     Ok(Some(json!({ "rejected": said, "tasks": tasks })))
 }
 
-/// A run's workflow as it was when the run began, against the project as it is now. With `accepted`, what plugins may do
-/// has to be what was accepted.
+/// A run's workflow as it was when the run began, against the project as it is now. With `edit`, it may use every
+/// plugin of the project. What plugins may do has to be what was accepted.
 pub(crate) async fn workflow_of(
     shared: &Arc<Shared>,
     source: Digest,
     file: &str,
-    accepted: bool,
+    edit: bool,
 ) -> Result<(Workflow, Catalog), String> {
     let bytes = {
         let shared = Arc::clone(shared);
@@ -170,13 +170,16 @@ pub(crate) async fn workflow_of(
     let source = sandgate_workflow::Source::new(file.to_owned(), text);
     let (workflow, diagnostics) = check(&source, shared.project.file(), None);
     let workflow = workflow.ok_or_else(|| diagnostics.render(Style::Plain))?;
-    let names = shared.plugins.wanted(&workflow);
+    let names = match edit {
+        true => shared.plugins.names(),
+        false => shared.plugins.wanted(&workflow),
+    };
     let (catalog, _) = shared.plugins.catalog(&names).await;
     // Whoever asked for the plan: what goes beyond what was accepted is not planned with.
     let acceptance = Acceptance::of(&shared.project, &shared.plugins, &names)
         .await
         .map_err(|error| crate::chain(&error))?;
-    if accepted && acceptance.wider() {
+    if acceptance.wider() {
         return Err(format!(
             "plugins may do more than was accepted in {LOCK_FILE}; look at it with `sandgate policy {file}` and accept it \
              with `sandgate policy {file} --accept`",
@@ -305,6 +308,8 @@ async fn ask(
         Some(_) => shared.sandbox.replan(&ready.call, packet, &config).await,
     };
     drop(ready.call);
+    let known = !matches!(report.outcome, Outcome::Cancelled | Outcome::Timeout { .. });
+    ready.desk.unchanging(known).await;
     if matches!(report.outcome, Outcome::Suspended) {
         let took = millis(since.elapsed());
         let tape = ready.tape.as_ref();

@@ -25,6 +25,7 @@ pub struct Project {
     dir: PathBuf,
     file: ProjectFile,
     warnings: Diagnostics,
+    operator: Option<Arc<Source>>,
 }
 
 /// Why a directory cannot be used as a project.
@@ -75,8 +76,8 @@ impl Project {
         })?;
         let source = read_source(&dir, PROJECT_FILE)?;
         let (file, mut diagnostics) = read_project(&source);
-        let ceiling = operator.map(|source| {
-            let (operator, more) = read_operator(&source);
+        let ceiling = operator.as_ref().map(|source| {
+            let (operator, more) = read_operator(source);
             diagnostics.extend(more);
             operator
         });
@@ -105,6 +106,21 @@ impl Project {
             dir,
             file,
             warnings: diagnostics,
+            operator,
+        })
+    }
+
+    /// The project as its file is now: what was taken away since a host began counts at once.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has mistakes; then nothing may be decided by it.
+    pub(crate) fn as_it_is(&self) -> Result<Self, String> {
+        Self::open(&self.dir, self.operator.clone()).map_err(|error| match error {
+            ProjectError::Invalid(found) => format!(
+                "{PROJECT_FILE} has mistakes now: {}",
+                found.render(sandgate_workflow::Style::Plain)
+            ),
+            error => crate::chain(&error),
         })
     }
 

@@ -4,7 +4,8 @@
 use crate::{
     control::{Done, WishError},
     decided::Decided,
-    drive::{DriveError, Loop},
+    drive::Loop,
+    errors::DriveError,
 };
 use sandgate_engine::{Event, Inbox, InboxEvent, OpenWait, PastWait, Receipt, SignalRefusal};
 use sandgate_journal::{NewRecord, Record};
@@ -62,7 +63,7 @@ impl Loop {
         touched: &mut BTreeSet<RunId>,
         decided: &mut Decided,
     ) -> Result<Result<Done, WishError>, DriveError> {
-        let (open, past) = match self.waits_of_all() {
+        let (open, past) = match self.waits_of_all(now, decided)? {
             Ok(waits) => waits,
             Err(error) => return Ok(Err(error)),
         };
@@ -111,6 +112,7 @@ impl Loop {
                 self.keep(event, now, decided)?;
                 for wait in waits {
                     self.deliver(&wait, &signal, now, decided)?;
+                    self.goes_on(wait.run, now, decided)?;
                     touched.insert(wait.run);
                 }
                 Ok(Done::Signalled {
@@ -187,9 +189,15 @@ impl Loop {
     }
 
     /// The waits of every run that has not ended, and those of the latest runs that are over.
-    fn waits_of_all(&mut self) -> Result<(Vec<OpenWait>, Vec<PastWait>), WishError> {
-        let host = |error: crate::LookError| WishError::host(crate::chain(&error));
-        let rows = self.reader.runs().map_err(host)?;
+    fn waits_of_all(
+        &mut self,
+        now: Moment,
+        decided: &mut Decided,
+    ) -> Result<Result<(Vec<OpenWait>, Vec<PastWait>), WishError>, DriveError> {
+        let rows = match self.reader.runs() {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(WishError::host(crate::chain(&error)))),
+        };
         let mut open = Vec::new();
         let mut past = Vec::new();
         let mut ended = 0;
@@ -200,20 +208,25 @@ impl Loop {
                 if ended > PAST_RUNS && !self.runs.contains_key(&row.run) {
                     continue;
                 }
-                let run = match self.runs.get(&row.run) {
-                    Some(active) => active.run.clone(),
-                    None => self.reader.run(row.run).map_err(host)?,
-                };
-                past.extend(run.past_waits());
+                match self.at_hand(row.run) {
+                    Ok(active) => past.extend(active.run.past_waits()),
+                    Err(error) => return Ok(Err(error)),
+                }
                 continue;
             }
-            let run = &self.at_hand(row.run)?.run;
-            open.extend(run.open_waits());
-            past.extend(run.past_waits());
+            // A wait whose time is over is over, whoever drove when it ended.
+            self.ring(row.run, now, decided)?;
+            match self.at_hand(row.run) {
+                Ok(active) => {
+                    open.extend(active.run.open_waits());
+                    past.extend(active.run.past_waits());
+                }
+                Err(error) => return Ok(Err(error)),
+            }
         }
         // In the order of the runs, so that answers are the same every time.
         open.sort_by_key(|wait| (wait.run, wait.task));
-        Ok((open, past))
+        Ok(Ok((open, past)))
     }
 }
 

@@ -4,12 +4,14 @@
 use crate::{
     control::{Done, Wanted, Wish, WishError},
     decided::{Decided, Told},
-    drive::{Active, DriveError, Loop},
+    drive::{Active, Loop},
+    errors::DriveError,
     reader::LookError,
     record::ReplayError,
+    signals::project_stream,
     work::Prepared,
 };
-use sandgate_engine::{Event, Judged, Run, RunState, Timer};
+use sandgate_engine::{Allowance, AskState, Command, Event, Judged, Run, RunState, Timer};
 use sandgate_model::{Actor, AskNo, Decision, Digest, Moment, RunId, TaskIx};
 use std::collections::BTreeSet;
 use tokio::sync::oneshot;
@@ -29,6 +31,14 @@ impl Loop {
         touched: &mut BTreeSet<RunId>,
         decided: &mut Decided,
     ) -> Result<(), DriveError> {
+        let about = match &prepared {
+            Prepared::Plain(wanted) => wanted.wish.run(),
+            Prepared::Modify { run, .. } => Some(*run),
+            Prepared::Create { .. } | Prepared::Signal(_) => None,
+        };
+        if let Some(run) = about {
+            self.ring(run, now, decided)?;
+        }
         let granted = match prepared {
             Prepared::Signal(signal) => self.on_signal(signal, now, touched, decided)?,
             Prepared::Create { run, first } => self.on_create(run, first, now, decided)?,
@@ -58,10 +68,21 @@ impl Loop {
         now: Moment,
         decided: &mut Decided,
     ) -> Result<Granted, DriveError> {
-        // Asked for twice, it is started once.
-        if self.at_hand(id).is_ok() {
-            return Ok(Ok(self.recorded(id)));
+        if id == project_stream() {
+            let state = RunState::Draft;
+            let why = "a run has an id of its own, and this one is the project's".to_owned();
+            return Ok(Err(WishError::Illegal { state, why }));
         }
+        match self.at_hand(id) {
+            // Asked for twice, it is started once.
+            Ok(_) => return Ok(Ok(self.recorded(id))),
+            Err(WishError::NoRun { .. }) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        let first = match self.within_budget(first) {
+            Ok(first) => first,
+            Err(error) => return Ok(Err(error)),
+        };
         match Run::create(id, now, &first) {
             Ok((run, commands)) => {
                 self.runs.insert(id, Active::new(run, self.offline));
@@ -150,32 +171,50 @@ impl Loop {
         })
     }
 
-    /// Requests whose time is over are over before anybody decides about them, also in a project that nobody drove when
-    /// it ended.
-    fn overdue(
+    /// What is over by now is over before anything else happens to the run, also in a project that nobody drove when
+    /// it ended: requests, waits, the run itself.
+    pub(crate) fn ring(
         &mut self,
         id: RunId,
         now: Moment,
         decided: &mut Decided,
-    ) -> Result<Result<(), WishError>, DriveError> {
-        let due: Vec<AskNo> = match self.at_hand(id) {
-            Ok(active) => active
-                .run
-                .open_asks()
-                .filter(|ask| {
-                    ask.needs
-                        .iter()
-                        .any(|n| n.until.is_some_and(|at| at <= now))
-                })
-                .map(|ask| ask.no)
-                .collect(),
-            Err(error) => return Ok(Err(error)),
+    ) -> Result<(), DriveError> {
+        let Ok(active) = self.at_hand(id) else {
+            return Ok(());
         };
-        for no in due {
-            let timer = Timer::Ask(no);
-            let _late = self.step(id, now, Event::TimerFired { timer }, decided)?;
+        // The timers of a run that is driven here are armed, and went off.
+        if !active.passive || active.run.state().ended() {
+            return Ok(());
         }
-        Ok(Ok(()))
+        // Whoever takes a run over is told every timer; here only what is due goes off.
+        let commands = active.run.clone().step(now, &Event::HostStarted);
+        let due = commands
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|c| match c {
+                Command::ArmTimer { timer, at } if at <= now => Some(timer),
+                _ => None,
+            });
+        for timer in due.collect::<Vec<_>>() {
+            if matches!(timer, Timer::Ask(_) | Timer::Wait(_) | Timer::Run) {
+                let _late = self.step(id, now, Event::TimerFired { timer }, decided)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A run in which something was decided goes on here, when this process drives the project and nobody drives the run.
+    pub(crate) fn goes_on(
+        &mut self,
+        id: RunId,
+        now: Moment,
+        decided: &mut Decided,
+    ) -> Result<(), DriveError> {
+        if !self.offline {
+            // One that cannot be taken over stays as it is: what was decided is on record.
+            let _taken = self.take_over(id, now, decided)?;
+        }
+        Ok(())
     }
 
     /// All of the decisions or none.
@@ -190,9 +229,6 @@ impl Loop {
         now: Moment,
         decided: &mut Decided,
     ) -> Result<Granted, DriveError> {
-        if let Err(error) = self.overdue(id, now, decided)? {
-            return Ok(Err(error));
-        }
         let run = match self.at_hand(id) {
             Ok(active) => &active.run,
             Err(error) => return Ok(Err(error)),
@@ -206,20 +242,25 @@ impl Loop {
                 }
             }
         }
-        for ((ask, digest), (_, judged)) in asks.iter().zip(&each) {
-            if let Judged::New { .. } = judged {
-                let event = Event::Decided {
-                    ask: *ask,
-                    digest: *digest,
-                    decision,
-                    by: by.clone(),
-                    reason: reason.to_owned(),
+        for ((ask, digest), (_, judged)) in asks.iter().zip(&mut each) {
+            if !matches!(judged, Judged::New { .. }) {
+                continue;
+            }
+            let event = Event::Decided {
+                ask: *ask,
+                digest: *digest,
+                decision,
+                by: by.clone(),
+                reason: reason.to_owned(),
+            };
+            // A no to one may be the end of what the next one was about: then there is nothing to decide any more.
+            if self.step(id, now, event, decided)?.is_err() {
+                *judged = Judged::New {
+                    ends: Some(AskState::Withdrawn),
                 };
-                if let Err(error) = self.one(id, event, now, decided)? {
-                    return Ok(Err(error));
-                }
             }
         }
+        self.goes_on(id, now, decided)?;
         Ok(Ok(Done::Decided { each }))
     }
 
@@ -232,9 +273,6 @@ impl Loop {
         now: Moment,
         decided: &mut Decided,
     ) -> Result<Granted, DriveError> {
-        if let Err(error) = self.overdue(id, now, decided)? {
-            return Ok(Err(error));
-        }
         let judged = match self.at_hand(id) {
             Ok(active) => active.run.judge_answer(ask, &answer, &by),
             Err(error) => return Ok(Err(error)),
@@ -248,6 +286,7 @@ impl Loop {
             if let Err(error) = self.one(id, event, now, decided)? {
                 return Ok(Err(error));
             }
+            self.goes_on(id, now, decided)?;
         }
         let each = vec![(ask, judged)];
         Ok(Ok(Done::Decided { each }))
@@ -363,6 +402,53 @@ impl Loop {
                 Ok(Err(WishError::Illegal { state, why }))
             }
         }
+    }
+
+    /// The first event of a run with what the project's budget has left at this moment: two that were prepared side by
+    /// side do not get the same money.
+    pub(crate) fn within_budget(&self, first: Event) -> Result<Event, WishError> {
+        let Some(limit) = self.project.file().budget_micros else {
+            return Ok(first);
+        };
+        let rows = self.reader.runs();
+        let rows = rows.map_err(|error| WishError::host(crate::chain(&error)))?;
+        let known: BTreeSet<RunId> = rows.iter().map(|row| row.run).collect();
+        let fresh = self.runs.values().filter(|a| !known.contains(&a.run.id()));
+        let held = rows
+            .iter()
+            .map(|row| row.held_micros)
+            .chain(fresh.map(|a| crate::row(&a.run).held_micros))
+            .fold(0_u64, u64::saturating_add);
+        let left = Allowance {
+            micros: Some(limit.saturating_sub(held)),
+            tokens: None,
+        };
+        Ok(match first {
+            Event::RunCreated {
+                workflow,
+                file,
+                source,
+                goal,
+                inputs,
+                steps,
+                planners,
+                budget,
+                rules,
+                by,
+            } => Event::RunCreated {
+                budget: budget.min(left),
+                workflow,
+                file,
+                source,
+                goal,
+                inputs,
+                steps,
+                planners,
+                rules,
+                by,
+            },
+            other => other,
+        })
     }
 
     fn recorded(&self, id: RunId) -> Done {

@@ -63,4 +63,4 @@ pub use roles::DescribeError;
 pub use sandbox::{Sandbox, SandboxConfig, SetupError};
 pub use session::LiveSession;
 pub use sink::{LogLevel, LogLine, LogSource, NoSink, Progress, Sink};
-pub use tape::{TAPE_MAX, Tape, TapeError};
+pub use tape::{OnChange, TAPE_MAX, Tape, TapeError};

@@ -5,7 +5,7 @@ use crate::{
     local::Shared,
     work::{Inbox, Message},
 };
-use sandgate_model::Channel;
+use sandgate_model::{Actor, Channel};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -25,14 +25,28 @@ impl Control {
     /// # Errors
     /// Why not; then nothing of it was recorded.
     pub async fn wish(&self, wish: Wish) -> Result<Done, WishError> {
-        let actor = self
-            .speaker
-            .actor(self.shared.project.file(), self.channel)?;
+        let actor = speaks(&self.shared, &self.speaker, self.channel, &wish).await?;
         let prepared = Box::new(prepare(&self.shared, actor, wish).await?);
         let (reply, answer) = oneshot::channel();
         self.inbox
             .send(Message::Wish { prepared, reply })
             .map_err(|_| WishError::Gone)?;
         answer.await.map_err(|_| WishError::Gone)?
+    }
+}
+
+/// Who it is that wants this, by the project's file as it is now.
+pub(super) async fn speaks(
+    shared: &Arc<Shared>,
+    speaker: &Speaker,
+    channel: Channel,
+    wish: &Wish,
+) -> Result<Actor, WishError> {
+    wish.measured()?;
+    let unread = |why| WishError::Unknown { why };
+    let project = shared.project_now().await.map_err(unread)?;
+    match wish.decides() {
+        true => speaker.principal(project.file(), channel),
+        false => speaker.actor(project.file(), channel),
     }
 }

@@ -1,6 +1,6 @@
 //! A project that nobody drives: what is wished is recorded, and nothing runs. Whoever drives it next goes on from there.
 
-use super::{Done, Speaker, Wish, WishError, prepare::prepare};
+use super::{Done, Speaker, Wish, WishError, handle::speaks, prepare::prepare};
 use crate::{Host, notice::Notice};
 use sandgate_model::Channel;
 
@@ -17,7 +17,7 @@ impl Offline {
     /// Why not; then nothing of it was recorded.
     pub async fn wish(&mut self, wish: Wish) -> Result<Done, WishError> {
         let shared = self.host.shared();
-        let actor = self.speaker.actor(shared.project.file(), Channel::Cli)?;
+        let actor = speaks(shared, &self.speaker, Channel::Cli, &wish).await?;
         let prepared = prepare(shared, actor, wish).await?;
         self.host
             .record(prepared, &mut |_: Notice| {})

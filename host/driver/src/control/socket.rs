@@ -12,7 +12,7 @@ use std::{
     os::{
         fd::AsRawFd as _,
         unix::{
-            fs::PermissionsExt as _,
+            fs::{MetadataExt as _, PermissionsExt as _},
             net::{UnixListener as StdListener, UnixStream as StdStream},
         },
     },
@@ -34,6 +34,15 @@ const WISH_MAX: u64 = 64 << 20;
 
 /// How long a connection may take to say what it wants: commands send it at once.
 const SAY: Duration = Duration::from_secs(10);
+
+/// How long an answer may take to be taken: whoever asked waits for it.
+const HEAR: Duration = Duration::from_secs(10);
+
+/// Longest wish that is read without a place for large ones, of which there is one: all but workflows and edited plans.
+const SMALL: u64 = 256 << 10;
+
+/// Largest value that a signal carries: as large as any document of a plugin.
+const DATA_MAX: usize = 4 << 20;
 
 /// Connections served at once; more wait. People and scripts, not a service.
 const CONNECTIONS: usize = 32;
@@ -59,13 +68,18 @@ pub(super) enum Answer {
 pub(crate) struct Listening {
     task: tokio::task::JoinHandle<()>,
     path: PathBuf,
+    /// Its number: another one at the same path is somebody else's.
+    number: u64,
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();
         // One that stays is replaced by the next.
-        drop(std::fs::remove_file(&self.path));
+        let own = std::fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.number);
+        if own {
+            drop(std::fs::remove_file(&self.path));
+        }
     }
 }
 
@@ -97,11 +111,13 @@ impl Listening {
         // The directory is its owner's alone already; so is the socket.
         let listener = StdListener::bind(short(&dir))?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let number = std::fs::symlink_metadata(&path)?.ino();
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
         let (shared, inbox) = (Arc::clone(shared), inbox.clone());
         let task = tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(CONNECTIONS));
+            let large = Arc::new(Semaphore::new(1));
             loop {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                     return;
@@ -116,40 +132,54 @@ impl Listening {
                     }
                 };
                 let (shared, inbox) = (Arc::clone(&shared), inbox.clone());
+                let large = Arc::clone(&large);
                 tokio::spawn(async move {
-                    serve(shared, inbox, stream).await;
+                    serve(shared, inbox, &large, stream).await;
                     drop(place);
                 });
             }
         });
-        Ok(Self { task, path })
+        Ok(Self { task, path, number })
     }
 }
 
-async fn serve(shared: Arc<Shared>, inbox: Inbox, mut stream: UnixStream) {
-    let answer = match asked(shared, inbox, &mut stream).await {
+async fn serve(shared: Arc<Shared>, inbox: Inbox, large: &Semaphore, mut stream: UnixStream) {
+    let answer = match asked(shared, inbox, large, &mut stream).await {
         Ok(done) => Answer::Done { done },
         Err(error) => Answer::Refused { error },
     };
     if let Ok(mut line) = serde_json::to_vec(&answer) {
         line.push(b'\n');
         // Whoever asked may have gone; what was recorded stands.
-        drop(stream.write_all(&line).await);
+        drop(tokio::time::timeout(HEAR, stream.write_all(&line)).await);
     }
 }
 
 async fn asked(
     shared: Arc<Shared>,
     inbox: Inbox,
+    large: &Semaphore,
     stream: &mut UnixStream,
 ) -> Result<Done, WishError> {
     let peer = stream
         .peer_cred()
         .map_err(|error| WishError::host(format!("nobody knows who asks: {error}")))?;
     let mut line = Vec::new();
+    let mut place = None;
     let read = async {
-        let mut reader = BufReader::new((&mut *stream).take(WISH_MAX));
-        reader.read_until(b'\n', &mut line).await
+        let mut reader = BufReader::new(&mut *stream);
+        let mut got = (&mut reader)
+            .take(SMALL)
+            .read_until(b'\n', &mut line)
+            .await?;
+        if line.last() != Some(&b'\n') && got as u64 == SMALL {
+            place = large.acquire().await.ok();
+            got += (&mut reader)
+                .take(WISH_MAX - SMALL)
+                .read_until(b'\n', &mut line)
+                .await?;
+        }
+        Ok::<usize, io::Error>(got)
     };
     let late = || WishError::host("the connection said nothing in time");
     let got = tokio::time::timeout(SAY, read).await.map_err(|_| late())?;
@@ -171,6 +201,15 @@ async fn asked(
             said.format
         )));
     }
+    drop(line);
+    if let Wish::Signal { data, .. } = &said.wish
+        && serde_json::to_vec(data).map_or(true, |bytes| bytes.len() > DATA_MAX)
+    {
+        return Err(WishError::host(format!(
+            "a signal carries at most {} MiB",
+            DATA_MAX >> 20
+        )));
+    }
     let control = Control {
         shared,
         inbox,
@@ -180,5 +219,7 @@ async fn asked(
         },
         channel: Channel::Socket,
     };
-    control.wish(said.wish).await
+    let done = control.wish(said.wish).await;
+    drop(place);
+    done
 }

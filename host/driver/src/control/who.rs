@@ -29,16 +29,45 @@ impl Speaker {
     /// # Errors
     /// A token that the project does not know: whoever shows one wants to be that principal and nobody else.
     pub(crate) fn actor(&self, project: &Project, channel: Channel) -> Result<Actor, WishError> {
+        Ok(self.known(project, channel)?.0)
+    }
+
+    /// The same for whoever decides: in a project that names principals, one of these.
+    ///
+    /// # Errors
+    /// As [`Speaker::actor`], and for anybody who is none of the principals.
+    pub(crate) fn principal(
+        &self,
+        project: &Project,
+        channel: Channel,
+    ) -> Result<Actor, WishError> {
+        let (actor, known) = self.known(project, channel)?;
+        if known {
+            return Ok(actor);
+        }
+        Err(WishError::NotAPrincipal {
+            why: format!(
+                "{} is none of the principals of this project: show the token of one in SANDGATE_TOKEN, or add a \
+                 [[principal]] with user = \"{}\" to sandgate.toml",
+                actor.name, self.user
+            ),
+        })
+    }
+
+    fn known(&self, project: &Project, channel: Channel) -> Result<(Actor, bool), WishError> {
         if let Some(token) = &self.token {
             let principal = project.principal_of_token(Digest::of(token.as_bytes()));
             return match principal {
-                Some(principal) => Ok(Actor {
-                    name: principal.name.clone(),
-                    roles: principal.roles.clone(),
-                    operator: false,
-                    authenticated: Authenticated::Token,
-                    channel,
-                }),
+                Some(principal) => {
+                    let actor = Actor {
+                        name: principal.name.clone(),
+                        roles: principal.roles.clone(),
+                        operator: false,
+                        authenticated: Authenticated::Token,
+                        channel,
+                    };
+                    Ok((actor, true))
+                }
                 None => Err(WishError::Unknown {
                     why: "the token is that of no principal of this project: look at [[principal]] in sandgate.toml"
                         .to_owned(),
@@ -46,13 +75,15 @@ impl Speaker {
             };
         }
         let principal = project.principal_of_user(&self.user);
-        Ok(Actor {
+        let operator = project.principals.is_empty();
+        let actor = Actor {
             name: principal.map_or_else(|| self.user.clone(), |p| p.name.clone()),
             roles: principal.map(|p| p.roles.clone()).unwrap_or_default(),
-            operator: project.principals.is_empty(),
+            operator,
             authenticated: Authenticated::Os,
             channel,
-        })
+        };
+        Ok((actor, operator || principal.is_some()))
     }
 }
 

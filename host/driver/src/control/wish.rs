@@ -5,10 +5,16 @@ use sandgate_engine::{DecideRefusal, Judged, OpenWait, RunState, SignalRefusal, 
 use sandgate_model::{Actor, AskNo, Decision, Digest, RunId, SignalType, TaskId, TaskIx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of the words on the control socket.
 pub(crate) const CONTROL_FORMAT: u32 = 1;
+
+/// Longest reason, in bytes: a page or two.
+const REASON_MAX: usize = 16 << 10;
+
+/// Most requests decided in one act; ten times what one run may put to people at once.
+const ASKS_MAX: usize = 200;
 
 /// Something that somebody wants.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -125,6 +131,48 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// Whether it is something that only principals may want: a decision, or what stands for one.
+    pub(crate) fn decides(&self) -> bool {
+        matches!(
+            self,
+            Self::Decide { .. } | Self::Answer { .. } | Self::Revoke { .. } | Self::Modify { .. }
+        )
+    }
+
+    /// Whether its parts have sizes that people and scripts come to.
+    ///
+    /// # Errors
+    /// Which has not.
+    pub(crate) fn measured(&self) -> Result<(), WishError> {
+        let too = |what: &str| {
+            Err(WishError::Invalid {
+                what: "the request".to_owned(),
+                text: what.to_owned(),
+            })
+        };
+        match self {
+            Self::Decide { reason, .. }
+            | Self::Revoke { reason, .. }
+            | Self::Cancel { reason, .. }
+            | Self::Modify { reason, .. }
+                if reason.len() > REASON_MAX =>
+            {
+                too("a reason has at most 16 KiB")
+            }
+            Self::Decide { asks, .. } if asks.len() > ASKS_MAX => {
+                too("at most 200 requests are decided in one act")
+            }
+            Self::Decide { asks, .. } => {
+                let mut seen = BTreeSet::new();
+                match asks.iter().all(|(ask, _)| seen.insert(*ask)) {
+                    true => Ok(()),
+                    false => too("a request is named twice"),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The run it is about.
     #[must_use]
     pub fn run(&self) -> Option<RunId> {
@@ -231,6 +279,12 @@ pub enum WishError {
     /// Whoever drives the project is about to end, and took nothing in.
     #[error("the process that drives the project is about to end")]
     Gone,
+    /// The project names its principals, and whoever asks is none of them.
+    #[error("{why}")]
+    NotAPrincipal {
+        /// Who may.
+        why: String,
+    },
     /// The host could not do its part.
     #[error("{why}")]
     Host {

@@ -8,7 +8,7 @@ use crate::{
     work::{Inbox, Message},
 };
 use sandgate_engine::{Consented, Event};
-use sandgate_model::{Ask, CallEnd, CallRequest, Caller, Digest, Millis, NeedKind, RunId};
+use sandgate_model::{Amount, Ask, CallEnd, CallRequest, Caller, Digest, Millis, NeedKind, RunId};
 use sandgate_sandbox::{Completion, PortFuture};
 use std::{
     collections::BTreeSet,
@@ -56,6 +56,8 @@ pub(crate) struct CallDesk {
     refused: AtomicU32,
     /// Calls it may still make.
     left: AtomicU64,
+    /// The note that the guest changes directories by itself.
+    changes: Mutex<Option<OpenCall>>,
     /// What stands before the first segment of its tape.
     pub(super) preface: Mutex<Option<Vec<u8>>>,
     /// Questions that were answered since the work was started or taken up: the same question again is another one.
@@ -104,6 +106,7 @@ impl CallDesk {
             facts,
             refused: AtomicU32::new(0),
             left: AtomicU64::new(most),
+            changes: Mutex::default(),
             preface: Mutex::default(),
             told: Mutex::default(),
             parting: Mutex::default(),
@@ -192,6 +195,41 @@ impl CallDesk {
                 preface
             }
             None => tape,
+        }
+    }
+
+    /// Notes in the record that the guest begins to change directories by itself; returns when that is durable. Until
+    /// [`CallDesk::unchanging`] nobody could say after a crash what it changed.
+    pub(crate) async fn changing(self: Arc<Self>) -> Result<(), String> {
+        let request = CallRequest {
+            kind: NeedKind::FilesWrite,
+            what: "change files".to_owned(),
+            digest: Digest::of(b"change files"),
+            rule: String::new(),
+            secrets: Vec::new(),
+            reserve: Amount::NOTHING,
+            approval: false,
+            consent: None,
+        };
+        match self.begin(request).await {
+            Ok(call) => {
+                *crate::local::lock(&self.changes) = Some(call);
+                Ok(())
+            }
+            Err(NotBegun::Refused(why) | NotBegun::Limit(why) | NotBegun::Host(why)) => Err(why),
+        }
+    }
+
+    /// The guest is gone. `known`: it ended by itself, or stopped where its tape ends, so what it changed is known.
+    pub(crate) async fn unchanging(&self, known: bool) {
+        let call = crate::local::lock(&self.changes).take();
+        // Otherwise it is dropped, and recorded as interrupted.
+        if let Some(call) = call.filter(|_| known) {
+            call.end(CallEnd::Done {
+                note: String::new(),
+                cost: Amount::NOTHING,
+            })
+            .await;
         }
     }
 

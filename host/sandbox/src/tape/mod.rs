@@ -12,6 +12,7 @@ mod start;
 mod wasi;
 mod word;
 
+use crate::power::PortFuture;
 use crate::state::Stop;
 use bytes::Bytes;
 use format::Entry;
@@ -32,6 +33,9 @@ pub const TAPE_MAX: usize = 64 << 20;
 #[derive(Clone)]
 pub struct Tape(Arc<Mutex<Inner>>);
 
+/// Told before the first change that a call makes to a directory by itself; the change waits for it. An error ends the call.
+pub type OnChange = Box<dyn FnOnce() -> PortFuture<Result<(), String>> + Send>;
+
 struct Inner {
     /// What is to be replayed.
     left: VecDeque<Entry>,
@@ -46,6 +50,8 @@ struct Inner {
     /// Whether a call has it already.
     claimed: bool,
     clock: Clock,
+    /// Whom to tell before the first change to a directory.
+    on_change: Option<OnChange>,
 }
 
 /// The guest's monotonic clock: goes on from where it stood in the last entry.
@@ -96,6 +102,7 @@ impl Tape {
             broken: None,
             claimed: false,
             clock: Clock::from(Duration::ZERO),
+            on_change: None,
         })))
     }
 
@@ -111,6 +118,21 @@ impl Tape {
             format::seal(&mut segment);
         }
         segment
+    }
+
+    /// Says whom to tell before the first change that the call makes to a directory by itself, once. Changes are on the
+    /// tape, but become durable only with what is taken from it: whoever is told can note that there is one.
+    pub fn on_change(&self, told: OnChange) {
+        self.lock().on_change = Some(told);
+    }
+
+    /// A change to a directory is about to be made, or can be made from now on without anything being asked again.
+    pub(crate) async fn changing(&self) -> Result<(), Stop> {
+        let told = self.lock().on_change.take();
+        match told {
+            Some(told) => told().await.map_err(Stop::Host),
+            None => Ok(()),
+        }
     }
 
     /// Whether there is something left to replay.

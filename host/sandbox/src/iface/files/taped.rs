@@ -41,6 +41,14 @@ fn trap(stop: Stop) -> FsError {
     FsError::trap(stop)
 }
 
+/// The guest is about to change something by itself.
+async fn changing(tape: Option<Tape>) -> FsResult<()> {
+    match tape {
+        Some(tape) => tape.changing().await.map_err(trap),
+        None => Ok(()),
+    }
+}
+
 impl Taped<'_> {
     /// The answer on the tape.
     fn replayed<T: Word>(
@@ -239,6 +247,12 @@ impl HostDescriptor for Taped<'_> {
         let Some(tape) = self.tape.clone() else {
             return self.inner.open_at(fd, path_flags, path, open, flags).await;
         };
+        // Whatever is written goes through a descriptor that was opened for it, in this life of the call or an earlier one.
+        if flags.intersects(DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY)
+            || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE)
+        {
+            changing(self.tape.clone()).await?;
+        }
         let args = Args::of(&(fd.rep(), path_flags, &path, open, flags));
         if let Some(answer) = self.replayed::<Found>(&tape, Tag::Open, &args)? {
             let wanted = Wanted::new(path, path_flags, open, flags)?;
@@ -270,6 +284,7 @@ impl HostDescriptor for Taped<'_> {
         path: String,
     ) -> FsResult<()> {
         taped!(self, MakeDirectory, [fd], &path, {
+            changing(self.tape.clone()).await?;
             self.inner.create_directory_at(fd, path).await
         })
     }
@@ -280,12 +295,14 @@ impl HostDescriptor for Taped<'_> {
         path: String,
     ) -> FsResult<()> {
         taped!(self, RemoveDirectory, [fd], &path, {
+            changing(self.tape.clone()).await?;
             self.inner.remove_directory_at(fd, path).await
         })
     }
 
     async fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         taped!(self, RemoveFile, [fd], &path, {
+            changing(self.tape.clone()).await?;
             self.inner.unlink_file_at(fd, path).await
         })
     }
@@ -297,6 +314,7 @@ impl HostDescriptor for Taped<'_> {
         path: String,
     ) -> FsResult<()> {
         taped!(self, MakeLink, [fd], (&target, &path), {
+            changing(self.tape.clone()).await?;
             self.inner.symlink_at(fd, target, path).await
         })
     }
@@ -310,6 +328,7 @@ impl HostDescriptor for Taped<'_> {
         new_path: String,
     ) -> FsResult<()> {
         taped!(self, HardLink, [fd, new_fd], (&old_path, &new_path), {
+            changing(self.tape.clone()).await?;
             self.inner
                 .link_at(fd, old_path_flags, old_path, new_fd, new_path)
                 .await
@@ -324,6 +343,7 @@ impl HostDescriptor for Taped<'_> {
         new_path: String,
     ) -> FsResult<()> {
         taped!(self, Rename, [fd, new_fd], (&old_path, &new_path), {
+            changing(self.tape.clone()).await?;
             self.inner.rename_at(fd, old_path, new_fd, new_path).await
         })
     }
@@ -338,6 +358,7 @@ impl HostDescriptor for Taped<'_> {
     ) -> FsResult<()> {
         let args = (path_flags, &path, accessed, modified);
         taped!(self, SetTimesAt, [fd], args, {
+            changing(self.tape.clone()).await?;
             self.inner
                 .set_times_at(fd, path_flags, path, accessed, modified)
                 .await
@@ -351,6 +372,7 @@ impl HostDescriptor for Taped<'_> {
         modified: NewTimestamp,
     ) -> FsResult<()> {
         taped!(self, SetTimes, [fd], (accessed, modified), {
+            changing(self.tape.clone()).await?;
             self.inner.set_times(fd, accessed, modified).await
         })
     }
