@@ -363,6 +363,7 @@ impl Run {
             }
         }
         self.asks.withdraw_all(at, self.stopped_by());
+        self.asks.end_standing();
         self.schedule.gates_ready.clear();
         self.schedule.gates_short.clear();
         self.deadline = None;

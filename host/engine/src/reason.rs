@@ -232,6 +232,17 @@ impl Run {
                 who: NOBODY.to_owned(),
             };
         }
+        if self.asks.crowded() && self.crowds(ix) {
+            let waiting = self.asks.open_inside;
+            return Blocked {
+                reason: Reason::Approval,
+                since,
+                unblocks: format!(
+                    "a decision about one of the {waiting} requests that wait: no more are put to people at once"
+                ),
+                who: OPERATOR.to_owned(),
+            };
+        }
         Blocked {
             reason: self.dispatch_limit(),
             since,

@@ -86,6 +86,8 @@ pub struct Run {
     pub(crate) asks: Asks,
     /// What was said of plans that were rejected.
     pub(crate) feedback: Vec<Feedback>,
+    /// Who made the plan of now by editing another one.
+    pub(crate) editor: Option<Actor>,
     /// For a planner that may be taken up where it stopped.
     pub(crate) planner: Option<Box<Restore>>,
     pub(crate) tasks: Table<TaskIx, Task>,
@@ -150,6 +152,7 @@ impl Run {
             ledger: Ledger::default(),
             asks: Asks::default(),
             feedback: Vec::new(),
+            editor: None,
             planner: None,
             tasks: Table::default(),
             gates: Table::default(),

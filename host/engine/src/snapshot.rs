@@ -12,7 +12,7 @@ use crate::{
     table::Table,
     task::Task,
 };
-use sandgate_model::{Amount, Digest, GateIx, Moment, Plan, RunId, TaskIx};
+use sandgate_model::{Actor, Amount, Digest, GateIx, Moment, Plan, RunId, TaskIx};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -44,6 +44,8 @@ pub struct Snapshot {
     asks: Asks,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     feedback: Vec<Feedback>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    editor: Option<Actor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     planner: Option<Box<Restore>>,
     tasks: Table<TaskIx, Task>,
@@ -89,6 +91,7 @@ impl Run {
             ledger: self.ledger.clone(),
             asks: self.asks.clone(),
             feedback: self.feedback.clone(),
+            editor: self.editor.clone(),
             planner: self.planner.clone(),
             tasks: self.tasks.clone(),
             gates: self.gates.clone(),
@@ -126,6 +129,7 @@ impl Run {
             ledger: snapshot.ledger,
             asks: snapshot.asks,
             feedback: snapshot.feedback,
+            editor: snapshot.editor,
             planner: snapshot.planner,
             tasks: snapshot.tasks,
             gates: snapshot.gates,

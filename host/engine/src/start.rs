@@ -3,6 +3,10 @@
 use crate::{Run, RunState, schedule::Key, task::Phase};
 use sandgate_model::{AttemptNo, GateIx, Moment, TaskIx};
 
+/// Ready tasks that are looked at for one that will not ask people, while enough wait for them. More than wait at once, so
+/// that it looks past those that were next, and few, so that a question costs the same in every run.
+const HEADS_MAX: usize = 32;
+
 /// Something that may start now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Start {
@@ -38,7 +42,8 @@ pub enum Start {
 
 impl Run {
     /// What could start now, first things first: ready tasks by priority, then plan order, or gates of the current
-    /// tier. `None` while every slot is taken, the run is paused or stopping, or nothing is ready. A pure query,
+    /// tier. `None` while every slot is taken, the run is paused or stopping, or nothing is ready; while 20 or more tasks
+    /// wait for people in the middle of their work, also when the next tasks may ask people, too. A pure query,
     /// O(log n): the driver records the answer as an event, steps with it, and asks again.
     #[must_use]
     pub fn next_start(&self) -> Option<Start> {
@@ -47,7 +52,7 @@ impl Run {
         }
         match self.state {
             RunState::Running => {
-                let task = self.schedule.heads().next()?;
+                let task = self.first_head()?;
                 let (row, last) = (&self.tasks[task], self.tasks[task].attempt);
                 Some(if row.restores() {
                     let attempt = AttemptNo(last);
@@ -70,6 +75,24 @@ impl Run {
             }
             _ => None,
         }
+    }
+
+    /// The first ready task that may start as far as people are concerned: while many tasks wait for them, only one
+    /// that goes on, or that will not ask them, starts. A bounded number of tasks is looked at.
+    pub(crate) fn first_head(&self) -> Option<TaskIx> {
+        let mut heads = self.schedule.heads().take(HEADS_MAX);
+        if self.asks.crowded() {
+            heads.find(|ix| !self.crowds(*ix))
+        } else {
+            heads.next()
+        }
+    }
+
+    /// Whether a ready task would be one more that may ask people.
+    pub(crate) fn crowds(&self, ix: TaskIx) -> bool {
+        let row = self.tasks.row(ix);
+        row.is_some_and(|task| !task.restores())
+            && self.planned(ix).is_some_and(|task| task.grants.may_wait())
     }
 
     /// How many attempts and gates run.

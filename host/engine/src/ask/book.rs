@@ -133,6 +133,9 @@ pub(crate) struct Asks {
     open: BTreeSet<AskNo>,
     #[serde(skip)]
     open_of: BTreeMap<Subject, AskNo>,
+    /// How many of those are of tasks that stopped in the middle.
+    #[serde(skip)]
+    pub(crate) open_inside: usize,
     /// The last request of a caller about something.
     #[serde(skip)]
     last: BTreeMap<(Caller, Digest), AskNo>,
@@ -192,15 +195,20 @@ impl Asks {
         &self.standing
     }
 
-    /// The approval that stands for this digest in this task, and was not revoked.
+    /// The approval that stands for this digest in this task, and still holds.
     pub(crate) fn stands(&self, task: TaskIx, digest: Digest) -> Option<&Standing> {
         let standing = self.standing.get(*self.stands.get(&(task, digest))?)?;
-        (!standing.revoked).then_some(standing)
+        standing.holds().then_some(standing)
     }
 
     /// Whether there is room for one more of those that are asked by command.
     pub(crate) fn room(&self) -> bool {
         self.asking.len() + self.open_of.len() < ASKS_MAX
+    }
+
+    /// Whether so many tasks wait for people in the middle of their work that no other one is to join them.
+    pub(crate) fn crowded(&self) -> bool {
+        self.open_inside >= ASKS_MAX
     }
 
     /// Opens a request.
@@ -233,7 +241,9 @@ impl Asks {
         let (open, subject) = (entry.state == AskState::Open, Subject::of(&entry.ask.about));
         let caller = entry.ask.about.caller().map(|by| (by, entry.ask.digest));
         if open {
-            self.open.insert(no);
+            if self.open.insert(no) && of_task(self.get(no)) {
+                self.open_inside += 1;
+            }
             if let Some(subject) = subject {
                 self.open_of.insert(subject, no);
             }
@@ -376,6 +386,19 @@ impl Asks {
         standing.is_some_and(|standing| standing.revoked)
     }
 
+    /// Whether it is a standing approval that covers a use now.
+    pub(crate) fn holds(&self, entry: &Entry) -> bool {
+        let standing = entry.standing.and_then(|p| self.standing.get(p as usize));
+        standing.is_some_and(Standing::holds)
+    }
+
+    /// The run has ended, and with it what was approved for all of it.
+    pub(crate) fn end_standing(&mut self) {
+        for standing in &mut self.standing {
+            standing.over = true;
+        }
+    }
+
     fn satisfied(&mut self, no: AskNo, at: Moment) {
         let Some(entry) = self.get_mut(no) else {
             return;
@@ -405,6 +428,7 @@ impl Asks {
                 digest,
                 uses: 0,
                 revoked: false,
+                over: false,
             });
             self.stands.insert((task, digest), place);
             if let Some(entry) = self.get_mut(no) {
@@ -420,7 +444,9 @@ impl Asks {
         };
         let (state, subject) = (entry.state, Subject::of(&entry.ask.about));
         if state != AskState::Open {
-            self.open.remove(&no);
+            if self.open.remove(&no) && of_task(self.get(no)) {
+                self.open_inside = self.open_inside.saturating_sub(1);
+            }
             if let Some(subject) = subject {
                 self.open_of.remove(&subject);
             }
@@ -479,6 +505,12 @@ impl Asks {
     pub(crate) fn knows(&self, no: AskNo) -> bool {
         self.get(no).is_some()
     }
+}
+
+/// Whether it is of a task that stopped in the middle.
+fn of_task(entry: Option<&Entry>) -> bool {
+    let caller = entry.and_then(|entry| entry.ask.about.caller());
+    matches!(caller, Some(Caller::Task { .. }))
 }
 
 /// How long a rule waits, from a moment on.

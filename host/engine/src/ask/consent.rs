@@ -45,7 +45,7 @@ impl Run {
             decided: entry.winner(),
             ended: entry.ended,
             why: &entry.why,
-            standing: entry.standing.is_some() && !self.asks.revoked(entry),
+            standing: self.asks.holds(entry),
             consumed: entry.uses > 0,
         }
     }
@@ -169,12 +169,15 @@ impl Run {
         (call && entry.state == AskState::Approved && entry.uses == 0).then_some((no, entry))
     }
 
-    /// The answer to the question with this digest that this piece of work asked, once that is decided. `Err`: nobody
+    /// The answer to the question that this piece of work stopped with last, once that is decided, if it has this digest.
+    /// An answer that it has had is on its tape: asked once more, the question is put to people once more. `Err`: nobody
     /// answered in time and there is no default; why, for the plugin.
     #[must_use]
     pub fn answer(&self, by: Caller, digest: Digest) -> Option<Result<String, String>> {
-        let (no, entry) = self.asks.last_of(by, digest)?;
-        if !matches!(entry.ask.about, About::Question { .. }) {
+        let no = self.restore_of(by)?.ask?;
+        let entry = self.asks.get(no)?;
+        let question = matches!(entry.ask.about, About::Question { by: asked, .. } if asked == by);
+        if !question || entry.ask.digest != digest {
             return None;
         }
         match entry.state {
@@ -182,6 +185,15 @@ impl Run {
             AskState::Open => None,
             _ => Some(Err(refusal(no, entry))),
         }
+    }
+
+    /// Whether it goes on with the answer to a question: what it calls then, it calls after it heard that.
+    pub(crate) fn answered(&self, by: Caller) -> bool {
+        let no = self.restore_of(by).and_then(|restore| restore.ask);
+        let entry = no.and_then(|no| self.asks.get(no));
+        entry.is_some_and(|entry| {
+            matches!(entry.ask.about, About::Question { .. }) && entry.state != AskState::Open
+        })
     }
 
     /// Whether a call may begin with the consent that it names, or without one.
@@ -217,7 +229,7 @@ impl Run {
         let covers = match (consent.for_run, by, asked_by) {
             (false, by, asked_by) => by == asked_by && self.asks.is_of_now(by, no),
             (true, Caller::Task { task, .. }, Caller::Task { task: asked_by, .. }) => {
-                task == asked_by && entry.standing.is_some()
+                task == asked_by && self.asks.holds(entry)
             }
             (true, _, _) => false,
         };

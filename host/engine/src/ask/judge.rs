@@ -7,7 +7,7 @@ use super::{
     rules::list,
 };
 use crate::Run;
-use sandgate_model::{About, Actor, AskNo, Caller, Consent, Decision, Digest};
+use sandgate_model::{About, Actor, AskNo, Authenticated, Caller, Consent, Decision, Digest};
 use serde::{Deserialize, Serialize};
 
 /// What a decision would do.
@@ -143,7 +143,7 @@ impl Run {
             (Decision::Reject { .. }, _) => return wrong("only a plan can be made anew"),
         }
         let yes = decision.approves();
-        let own = entry.votes.iter().find(|vote| vote.by.name == by.name);
+        let own = entry.votes.iter().find(|vote| same(&vote.by, by));
         if let (AskState::Open, Some(vote)) = (entry.state, own) {
             return stands(vote, vote.decision.approves() == yes);
         }
@@ -206,6 +206,13 @@ impl Run {
             ends: Some(AskState::Answered),
         })
     }
+}
+
+/// Whether two votes are of one principal, however it showed who it is. The host, which votes where a rule says what
+/// happens when nobody does, is none, whatever principals are called.
+fn same(a: &Actor, b: &Actor) -> bool {
+    let host = |actor: &Actor| actor.authenticated == Authenticated::Rule;
+    a.name == b.name && host(a) == host(b)
 }
 
 fn stands(winner: &Vote, same: bool) -> Result<Judged, DecideRefusal> {

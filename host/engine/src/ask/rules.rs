@@ -103,15 +103,14 @@ impl Run {
             return false;
         }
         let role = need.roles.is_empty() || need.roles.iter().any(|role| by.has(role));
-        role && (need.self_approval || self.not_the_starter(by))
+        role && (need.self_approval || self.not_own(by))
     }
 
-    /// Where nobody knows who started the run, everybody may have.
-    fn not_the_starter(&self, by: &Actor) -> bool {
-        self.order
-            .by
-            .as_ref()
-            .is_some_and(|starter| starter.name != by.name)
+    /// Whether it is about the work of others: of whoever started the run, and whoever edited its plan. Where nobody
+    /// knows who started it, everybody may have.
+    fn not_own(&self, by: &Actor) -> bool {
+        let other = |actor: &Actor| actor.name != by.name;
+        self.order.by.as_ref().is_some_and(other) && self.editor.as_ref().is_none_or(other)
     }
 
     /// Why somebody may not decide, and who may.
@@ -133,7 +132,11 @@ impl Run {
                     ", but not whoever started the run, and that is not known".to_owned()
                 }
             };
-            format!("rule `{}` asks for {who}{but}", need.rule)
+            let nor = match self.editor.as_ref().filter(|_| !need.self_approval) {
+                Some(editor) => format!(", nor `{}`, who edited the plan", editor.name),
+                None => String::new(),
+            };
+            format!("rule `{}` asks for {who}{but}{nor}", need.rule)
         };
         let rules: Vec<String> = entry.slots.iter().map(|slot| rule(&slot.need)).collect();
         format!(

@@ -1,6 +1,6 @@
 //! Requests to people as they are now. Questions only.
 
-use sandgate_model::{Actor, Ask, AskNo, Decision, Digest, Moment, TaskIx};
+use sandgate_model::{Actor, Ask, AskNo, Decision, Digest, Millis, Moment, TaskIx};
 use serde::{Deserialize, Serialize};
 
 /// Where a request is.
@@ -93,7 +93,7 @@ pub struct AskView<'a> {
     pub ended: Option<Moment>,
     /// Why it was withdrawn; empty otherwise.
     pub why: &'a str,
-    /// An approval for later uses, too, that was not revoked.
+    /// An approval for later uses, too, that was not revoked, in a run that has not ended since.
     pub standing: bool,
     /// The approval was used up.
     pub consumed: bool,
@@ -112,6 +112,17 @@ pub struct Standing {
     pub uses: u32,
     /// Taken back.
     pub revoked: bool,
+    /// The run has ended since: whatever is tried again is asked about anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub over: bool,
+}
+
+impl Standing {
+    /// Whether it covers a use now.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !self.revoked && !self.over
+    }
 }
 
 /// What somebody said of a plan that was rejected.
@@ -134,6 +145,32 @@ pub struct Restore {
     pub tape: Vec<Digest>,
     /// Number of its last capability call.
     pub calls: u32,
-    /// The request that it waits for, or that was decided and not used up yet.
+    /// The request that it waits for, or that was decided and not used up yet. The answer to a question is used up when
+    /// it is on the tape.
     pub ask: Option<AskNo>,
+    /// It ran on after its last stop and was interrupted then: its directories may be ahead of its tape.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ahead: bool,
+    /// How long it ran until its last stop, all parts together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub took: Millis,
+    /// How often it stopped for people.
+    #[serde(default, skip_serializing_if = "never")]
+    pub stops: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(took: &Millis) -> bool {
+    took.0 == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn never(stops: &u32) -> bool {
+    *stops == 0
 }

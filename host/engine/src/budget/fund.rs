@@ -48,7 +48,7 @@ impl Run {
     }
 
     fn fund_task(&mut self, at: Moment, out: &mut Vec<Command>) -> bool {
-        let head = self.schedule.heads().next();
+        let head = self.first_head();
         if let Some(head) = head {
             match self.fit(head) {
                 Fit::Free | Fit::Now(_) => {}

@@ -27,4 +27,4 @@ pub(crate) use claims::Claims;
 pub(crate) use fit::Fit;
 pub(crate) use fund::Lack;
 pub(crate) use ledger::Ledger;
-pub(crate) use say::{amount, word};
+pub(crate) use say::{amount, money, word};

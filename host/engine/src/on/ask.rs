@@ -120,6 +120,9 @@ impl Run {
         if self.asks.revoked(entry) {
             return Err(format!("approval {no} was taken back already").into());
         }
+        if !self.asks.holds(entry) {
+            return Err(format!("approval {no} ended with the run, before it was tried again").into());
+        }
         self.asks.revoke(no);
         Ok(())
     }

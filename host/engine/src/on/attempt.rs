@@ -3,13 +3,13 @@
 use crate::{
     Allowance, Command, Run, RunState, Stop, Timer,
     backoff::backoff,
-    budget::Fit,
+    budget::{Fit, money},
     illegal::{Handled, Why},
     on::suspend::Return,
     task::{Cause, Phase},
 };
 use sandgate_model::{
-    AttemptEnd, AttemptNo, Caller, FailureClass, Millis, Moment, TaskIx, TaskOutput,
+    AttemptEnd, AttemptNo, Caller, Charge, FailureClass, Millis, Moment, TaskIx, TaskOutput,
 };
 
 impl Run {
@@ -117,6 +117,8 @@ impl Run {
             AttemptEnd::Output(output) => &output.charges[..],
             _ => &[],
         };
+        let unasked = self.unasked(ix, charges);
+        let charges = if unasked.is_some() { &[] } else { charges };
         let over = self.close_account(by, charges);
         if !matches!(end, AttemptEnd::Interrupted) {
             self.drop_record(by);
@@ -126,6 +128,10 @@ impl Run {
             // Stopping wins against every end: the result is not used. Only an end that nobody knows stays one.
             _ if self.stop.is_some() => self.close(ix, at, Phase::Cancelled),
             _ if self.tasks[ix].cancel().is_some() => self.cancelled_for_good(ix, at, out),
+            AttemptEnd::Output(_) if let Some(why) = &unasked => {
+                let cause = Cause::new(FailureClass::Refused, why);
+                self.on_failed(ix, at, cause, false, out);
+            }
             AttemptEnd::Output(output) => match over {
                 Ok(_) => self.on_output(ix, at, output, out),
                 Err(why) => {
@@ -149,6 +155,20 @@ impl Run {
         }
         self.settle(at, out);
         Ok(())
+    }
+
+    /// Why a report of charges does not count: each one has to be approved before, and nobody was asked about these.
+    fn unasked(&self, ix: TaskIx, charges: &[Charge]) -> Option<String> {
+        let grants = &self.planned(ix)?.grants;
+        let charge = charges.iter().find(|charge| charge.micros > 0)?;
+        (grants.budget && grants.budget_approval).then(|| {
+            format!(
+                "it reports a cost of {} for {:?}, which it may not charge by itself: each charge of this task has to be \
+                 approved before, through the interface `budget`",
+                money(charge.micros),
+                charge.what
+            )
+        })
     }
 
     fn on_output(&mut self, ix: TaskIx, at: Moment, output: &TaskOutput, out: &mut Vec<Command>) {
@@ -211,6 +231,8 @@ impl Run {
         back: Return,
         out: &mut Vec<Command>,
     ) {
+        let attempt = AttemptNo(self.tasks[ix].attempt);
+        self.note_ahead(Caller::Task { task: ix, attempt }, back);
         // Not even what may be repeated: what was approved was approved for one time.
         let harmless = back != Return::Unknown
             && self

@@ -202,6 +202,7 @@ impl Run {
     pub(crate) fn gate_interrupted(&mut self, ix: GateIx, at: Moment, back: Return) {
         let attempt = AttemptNo(self.gates[ix].attempt);
         let by = Caller::Gate { gate: ix, attempt };
+        self.note_ahead(by, back);
         let state = if self.stop.is_some() {
             self.drop_record(by);
             GateState::Cancelled

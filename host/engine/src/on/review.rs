@@ -60,6 +60,7 @@ impl Run {
             self.asks.withdraw(no, at, &why);
         }
         self.adopt(at, digest, plan, graph);
+        self.editor = Some(by.clone());
         self.go(at, RunState::PlanReview);
         self.ask_review(at, out);
         Ok(())
@@ -94,6 +95,7 @@ impl Run {
         self.gates = plan.gates.iter().map(|_| Gate::new(at)).collect();
         self.plan = Some(Arc::clone(plan));
         self.digest = Some(digest);
+        self.editor = None;
         self.asks.plan = None;
         for ix in self.tasks.keys() {
             let (key, session) = self.place(ix);
@@ -180,6 +182,7 @@ impl Run {
     fn replan(&mut self, at: Moment, out: &mut Vec<Command>) {
         self.plan = None;
         self.digest = None;
+        self.editor = None;
         self.asks.plan = None;
         self.tasks = Table::default();
         self.gates = Table::default();

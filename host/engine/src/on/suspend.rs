@@ -10,6 +10,10 @@ use sandgate_model::{
     About, Ask, AskNo, AttemptNo, Caller, Digest, GateIx, Millis, Moment, RuleOn, TaskIx,
 };
 
+/// Most requests of one attempt. Each has to be read by a person, and is replayed by whatever comes after it: more is a
+/// loop, or hostile.
+const STOPS_MAX: u32 = 100;
+
 /// How work that did not end itself can go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Return {
@@ -35,7 +39,7 @@ impl Run {
         let calls = calls.max(self.restore_of(by).map_or(0, |restore| restore.calls));
         let _over = self.close_account(by, &[]);
         let no = self.open_ask(at, ask.clone(), out);
-        self.note_stop(by, no, tape, calls);
+        self.note_stop(by, no, (tape, took), calls);
         match by {
             Caller::Planner => {}
             Caller::Task { task, .. } => {
@@ -63,6 +67,13 @@ impl Run {
             && self.tasks[task].cancel().is_some()
         {
             return Err("the task is being cancelled, nothing new is asked".into());
+        }
+        let stops = self.restore_of(by).map_or(0, |restore| restore.stops);
+        if stops >= STOPS_MAX {
+            return Err(format!(
+                "it has asked people {STOPS_MAX} times; an attempt asks no more"
+            )
+            .into());
         }
         if ask.about.caller() != Some(by) {
             return Err(format!("only a call or a question of {} stops it", self.who(by)).into());
@@ -100,11 +111,30 @@ impl Run {
     }
 
     /// What a caller needs to go on after this request.
-    fn note_stop(&mut self, by: Caller, no: AskNo, tape: Digest, calls: u32) {
+    fn note_stop(
+        &mut self,
+        by: Caller,
+        no: AskNo,
+        (tape, took): (Digest, Millis),
+        calls: u32,
+    ) {
         let restore = self.record(by);
         restore.tape.push(tape);
         restore.calls = calls;
         restore.ask = Some(no);
+        restore.ahead = false;
+        restore.took = Millis(restore.took.0.saturating_add(took.0));
+        restore.stops = restore.stops.saturating_add(1);
+    }
+
+    /// It was interrupted after its last stop, and goes on from there: what it did since may have left traces that are
+    /// not on its tape.
+    pub(crate) fn note_ahead(&mut self, by: Caller, back: Return) {
+        if back == Return::Resume
+            && let Some(restore) = self.restore_mut(by)
+        {
+            restore.ahead = true;
+        }
     }
 
     /// The record of a caller, begun if there is none.
@@ -224,6 +254,7 @@ impl Run {
         }
         let back = self.return_of(Caller::Planner);
         let _over = self.close_account(Caller::Planner, &[]);
+        self.note_ahead(Caller::Planner, back);
         if back == Return::Unknown {
             let planner = self.asked_planner().cloned();
             self.planning_lost(planner, at, out);

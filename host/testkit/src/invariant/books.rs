@@ -49,6 +49,8 @@ pub(crate) struct Books {
     pub(crate) stopped: BTreeMap<Caller, u32>,
     /// The last end of an attempt reported more than the attempt had.
     pub(crate) over: bool,
+    /// The last end of an attempt reported charges that people were to be asked about.
+    pub(crate) unasked: bool,
 }
 
 impl Books {

@@ -64,6 +64,7 @@ impl Observer {
         };
         let same = ask.ended == Some(AskState::Approved)
             && !ask.revoked
+            && !(consent.for_run && ask.over)
             && (kind, ask.digest) == (request.kind, request.digest);
         let whose = match (consent.for_run, by, asked) {
             (false, by, asked) => by == asked,
@@ -112,7 +113,7 @@ impl Observer {
             About::Call { by, kind } => people.asks.iter().skip(people.from(*by)).any(|a| {
                 let same = a.about == ask.about && a.digest == ask.digest;
                 let stands = match a.ended {
-                    Some(AskState::Approved) => (a.uses == 0 || a.for_run) && !a.revoked,
+                    Some(AskState::Approved) => (a.uses == 0 || a.for_run) && !a.revoked && !a.over,
                     ended => ended != Some(AskState::Withdrawn),
                 };
                 let covered = |a: &AskFact| {
@@ -122,7 +123,7 @@ impl Observer {
                     };
                     let whose = matches!(by, Caller::Task { task: t, .. } if t == task);
                     let same = whose && k == kind && a.digest == ask.digest;
-                    same && a.for_run && !a.revoked && a.ended == Some(AskState::Approved)
+                    same && a.for_run && !a.revoked && !a.over && a.ended == Some(AskState::Approved)
                 };
                 (same && stands) || covered(a)
             }),
@@ -173,7 +174,9 @@ impl Observer {
                     return broken(NAME, format!("{no} is {ended:?}, the run says {state:?}"));
                 }
             }
-            let standing = fact.for_run && !fact.revoked;
+            // What was approved for the run ends with it.
+            fact.over |= fact.for_run && run.state().ended();
+            let standing = fact.for_run && !fact.revoked && !fact.over;
             if view.standing != standing || view.consumed != (fact.uses > 0) {
                 return broken(NAME, format!("{view:?} is not {fact:?}"));
             }

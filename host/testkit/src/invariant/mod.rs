@@ -238,7 +238,7 @@ impl Observer {
 
     /// What the event itself says.
     fn hear(&mut self, at: Moment, event: &Event, commands: &[Command]) {
-        self.books.hear(event);
+        self.hear_books(event);
         self.hear_people(at, event);
         match event {
             Event::AttemptStarted { task, attempt } | Event::AttemptResumed { task, attempt } => {
@@ -365,13 +365,40 @@ impl Observer {
         }
     }
 
+    /// A report of charges of which each has to be approved is none.
+    fn hear_books(&mut self, event: &Event) {
+        self.books.unasked = false;
+        if let Event::AttemptEnded {
+            task,
+            attempt,
+            end: AttemptEnd::Output(output),
+            took,
+        } = event
+        {
+            let asks = (self.planned(*task)).is_some_and(|task| task.grants.budget_approval);
+            if asks && output.charges.iter().any(|charge| charge.micros > 0) {
+                let mut output = output.clone();
+                output.charges.clear();
+                self.books.hear(&Event::AttemptEnded {
+                    task: *task,
+                    attempt: *attempt,
+                    end: AttemptEnd::Output(output),
+                    took: *took,
+                });
+                self.books.unasked = true;
+                return;
+            }
+        }
+        self.books.hear(event);
+    }
+
     fn hear_end(&mut self, task: TaskIx, end: &AttemptEnd) {
         let produces = self
             .planned(task)
             .map(|t| t.produces.clone())
             .unwrap_or_default();
         let stopping = self.stopping || self.cancelled || self.is_called_off(task);
-        let over = self.books.over;
+        let over = self.books.over || self.books.unasked;
         let Some(fact) = self.tasks.get_mut(task.get()) else {
             return;
         };

@@ -40,6 +40,8 @@ pub(crate) struct AskFact {
     pub(super) deciding: u32,
     pub(super) for_run: bool,
     pub(super) revoked: bool,
+    /// The run ended after it.
+    pub(super) over: bool,
     pub(super) uses: u32,
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct AskFact {
 pub(crate) struct People {
     rules: Vec<Rule>,
     by: Option<Actor>,
+    /// Who made the plan of now by an edit.
+    editor: Option<Actor>,
     pub(crate) asks: Vec<AskFact>,
     /// Requests from this place on count for a task: what came before is of an earlier life of it.
     pub(super) since: BTreeMap<TaskIx, usize>,
@@ -176,19 +180,24 @@ impl People {
             deciding: 0,
             for_run: false,
             revoked: false,
+            over: false,
             uses: 0,
         });
     }
 
-    fn may(&self, want: &Want, by: &Actor) -> bool {
+    fn may(&self, want: &Want, about: &About, by: &Actor) -> bool {
         let role = want.roles.is_empty()
             || by.operator
             || want.roles.iter().any(|role| by.roles.contains(role));
+        // There is no plan while one is made.
+        let planned = about.caller() != Some(Caller::Planner);
+        let edited = self.editor.as_ref().is_some_and(|e| e.name == by.name);
         let own = want.rule.as_ref().is_some_and(|rule| !rule.self_approval)
-            && self
-                .by
-                .as_ref()
-                .is_none_or(|starter| starter.name == by.name);
+            && (planned && edited
+                || self
+                    .by
+                    .as_ref()
+                    .is_none_or(|starter| starter.name == by.name));
         role && !own
     }
 
@@ -200,7 +209,7 @@ impl People {
         let Some(ask) = self.get(no) else {
             return self.wrong(format!("{no} was decided and does not exist"));
         };
-        let counts: Vec<bool> = ask.wants.iter().map(|want| self.may(want, by)).collect();
+        let counts: Vec<bool> = ask.wants.iter().map(|want| self.may(want, &ask.about, by)).collect();
         if ask.ended.is_some() || ask.said.contains_key(&by.name) || ask.digest != digest {
             return self.wrong(format!("{} decided {decision:?} about {ask:?}", by.name));
         }
@@ -277,6 +286,10 @@ impl People {
     ) {
         match event {
             Event::PlanFrozen { digest, plan } | Event::PlanModified { digest, plan, .. } => {
+                self.editor = match event {
+                    Event::PlanModified { by, .. } => Some(by.clone()),
+                    _ => None,
+                };
                 self.plan_since = self.asks.len();
                 self.planner_since = self.asks.len();
                 self.since.clear();

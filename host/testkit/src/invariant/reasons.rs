@@ -107,7 +107,7 @@ impl Observer {
             }
             Reason::Approval => {
                 let marked = planned.approval_before || planned.approval_after;
-                pending && (marked || self.asks_about(ix, false))
+                pending && (marked || self.asks_about(ix, false)) || ready && self.too_many(ix)
             }
             Reason::Signal { signal } => {
                 pending

@@ -267,24 +267,43 @@ impl Observer {
             .keys()
             .filter_map(|ix| self.session(*ix))
             .collect();
-        let mut best: Option<(i32, TaskIx, TaskIx)> = None;
+        let mut ready: Vec<(i32, TaskIx, TaskIx)> = Vec::new();
         for (ix, fact) in (0u32..).map(TaskIx).zip(&self.tasks) {
-            let ready = fact.state == TaskState::Ready
+            let may = fact.state == TaskState::Ready
                 && !self.evaluating.contains(&ix)
                 && self.paused_by(ix).is_none()
                 && self
                     .session(ix)
                     .is_none_or(|session| !busy.contains(session));
-            let key = (-self.planned(ix)?.priority, fact.plan, ix);
-            if ready && best.is_none_or(|best| key < best) {
-                best = Some(key);
+            if may {
+                ready.push((-self.planned(ix)?.priority, fact.plan, ix));
             }
         }
-        let (_, _, ix) = best?;
+        ready.sort_unstable();
+        let mut sessions = BTreeSet::new();
+        let mut heads = ready.iter().filter(|(_, _, ix)| {
+            let session = self.session(*ix);
+            session.is_none_or(|session| sessions.insert(session))
+        });
+        let (_, _, ix) = *heads.by_ref().take(32).find(|(_, _, ix)| !self.too_many(*ix))?;
         let attempt = AttemptNo(self.fact(ix)?.attempt);
         let next = AttemptNo(attempt.0 + 1);
         let by = sandgate_model::Caller::Task { task: ix, attempt };
         let stopped = self.people.recorded(by);
         Some((ix, if stopped { attempt } else { next }))
+    }
+
+    /// Whether enough tasks wait for people in the middle, and this one would be one more that may.
+    pub(crate) fn too_many(&self, ix: TaskIx) -> bool {
+        let Some((planned, fact)) = self.planned(ix).zip(self.fact(ix)) else {
+            return false;
+        };
+        let attempt = AttemptNo(fact.attempt);
+        let open = self.people.asks.iter().filter(|ask| {
+            let by = ask.about.caller();
+            ask.ended.is_none() && matches!(by, Some(sandgate_model::Caller::Task { .. }))
+        });
+        let by = sandgate_model::Caller::Task { task: ix, attempt };
+        planned.grants.may_wait() && !self.people.recorded(by) && open.count() >= 20
     }
 }
