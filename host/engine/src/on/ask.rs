@@ -121,7 +121,9 @@ impl Run {
             return Err(format!("approval {no} was taken back already").into());
         }
         if !self.asks.holds(entry) {
-            return Err(format!("approval {no} ended with the run, before it was tried again").into());
+            return Err(
+                format!("approval {no} ended with the run, before it was tried again").into(),
+            );
         }
         self.asks.revoke(no);
         Ok(())

@@ -112,7 +112,12 @@ impl Run {
         match tape {
             // On it is every answer since the last piece.
             Some(tape) => {
-                self.record(by).tape.push(tape);
+                let heard = self.answered(by);
+                let restore = self.record(by);
+                restore.tape.push(tape);
+                if heard {
+                    restore.ask = None;
+                }
                 self.open_account(by).unsaved = false;
             }
             // Should it stop now, it would do again what was approved for one time.

@@ -70,10 +70,9 @@ impl Run {
         }
         let stops = self.restore_of(by).map_or(0, |restore| restore.stops);
         if stops >= STOPS_MAX {
-            return Err(format!(
-                "it has asked people {STOPS_MAX} times; an attempt asks no more"
-            )
-            .into());
+            return Err(
+                format!("it has asked people {STOPS_MAX} times; an attempt asks no more").into(),
+            );
         }
         if ask.about.caller() != Some(by) {
             return Err(format!("only a call or a question of {} stops it", self.who(by)).into());
@@ -111,13 +110,7 @@ impl Run {
     }
 
     /// What a caller needs to go on after this request.
-    fn note_stop(
-        &mut self,
-        by: Caller,
-        no: AskNo,
-        (tape, took): (Digest, Millis),
-        calls: u32,
-    ) {
+    fn note_stop(&mut self, by: Caller, no: AskNo, (tape, took): (Digest, Millis), calls: u32) {
         let restore = self.record(by);
         restore.tape.push(tape);
         restore.calls = calls;
@@ -130,7 +123,7 @@ impl Run {
     /// It was interrupted after its last stop, and goes on from there: what it did since may have left traces that are
     /// not on its tape.
     pub(crate) fn note_ahead(&mut self, by: Caller, back: Return) {
-        if back == Return::Resume
+        if !matches!(back, Return::Anew | Return::Unknown)
             && let Some(restore) = self.restore_mut(by)
         {
             restore.ahead = true;

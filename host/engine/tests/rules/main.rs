@@ -15,6 +15,7 @@ mod cancel;
 mod expand;
 mod funds;
 mod gates;
+mod guarded;
 mod host;
 mod inbox;
 mod old;

@@ -123,7 +123,10 @@ impl Observer {
                     };
                     let whose = matches!(by, Caller::Task { task: t, .. } if t == task);
                     let same = whose && k == kind && a.digest == ask.digest;
-                    same && a.for_run && !a.revoked && !a.over && a.ended == Some(AskState::Approved)
+                    same && a.for_run
+                        && !a.revoked
+                        && !a.over
+                        && a.ended == Some(AskState::Approved)
                 };
                 (same && stands) || covered(a)
             }),

@@ -45,7 +45,9 @@ impl Observer {
             _ if self.cancelled || self.is_called_off(*task) => {
                 &[TaskState::Cancelled, TaskState::Lost]
             }
-            AttemptEnd::Output(_) if self.books.over || self.books.unasked => &[TaskState::Failed, TaskState::Cancelled],
+            AttemptEnd::Output(_) if self.books.over || self.books.unasked => {
+                &[TaskState::Failed, TaskState::Cancelled]
+            }
             AttemptEnd::Output(_) if complete && planned.approval_after => {
                 &[TaskState::Pending, TaskState::Cancelled]
             }

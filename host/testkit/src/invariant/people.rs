@@ -209,7 +209,11 @@ impl People {
         let Some(ask) = self.get(no) else {
             return self.wrong(format!("{no} was decided and does not exist"));
         };
-        let counts: Vec<bool> = ask.wants.iter().map(|want| self.may(want, &ask.about, by)).collect();
+        let counts: Vec<bool> = ask
+            .wants
+            .iter()
+            .map(|want| self.may(want, &ask.about, by))
+            .collect();
         if ask.ended.is_some() || ask.said.contains_key(&by.name) || ask.digest != digest {
             return self.wrong(format!("{} decided {decision:?} about {ask:?}", by.name));
         }

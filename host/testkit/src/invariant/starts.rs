@@ -285,7 +285,10 @@ impl Observer {
             let session = self.session(*ix);
             session.is_none_or(|session| sessions.insert(session))
         });
-        let (_, _, ix) = *heads.by_ref().take(32).find(|(_, _, ix)| !self.too_many(*ix))?;
+        let (_, _, ix) = *heads
+            .by_ref()
+            .take(32)
+            .find(|(_, _, ix)| !self.too_many(*ix))?;
         let attempt = AttemptNo(self.fact(ix)?.attempt);
         let next = AttemptNo(attempt.0 + 1);
         let by = sandgate_model::Caller::Task { task: ix, attempt };
