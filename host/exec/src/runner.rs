@@ -159,6 +159,12 @@ impl Runner {
             .get_or_init(|| Containment::probe(&self.inner.config.launcher))
     }
 
+    /// Where commands have their own directories while they run, one below it for each.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.inner.config.scratch
+    }
+
     /// Finds a program by its name in the fixed path, or by its absolute path. To be called when a rule is granted,
     /// and what is found to be handed to [`Self::run`], which checks that it is still the same file. Reads the disk.
     ///

@@ -1,22 +1,24 @@
-//! What the approval of a command is bound to: arguments and environment, the program's bytes, the directory it starts
-//! in, and the contents of files that its arguments name. Only looks; must not run anything.
+//! What the approval of a command is bound to: arguments and environment, the program's bytes, the directories it may
+//! act in and the one it starts in, and the contents of files that its arguments name. Only looks; must not run anything.
+
+mod files;
+mod names;
 
 use super::command::{CommandDir, CommandParts};
+use files::{Found, Roots};
+use names::{Start, paths, words as names_in};
 use sandgate_authority::ExecPermit;
 use sandgate_exec::Program;
-use sandgate_model::Digest;
 use serde_json::{Map, Value, json};
 use std::{
-    fs::File,
-    io::{self, Read as _},
-    os::unix::fs::MetadataExt as _,
+    collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-/// Largest file that an approval is bound to. A larger one cannot be approved: nobody could say that it is still the
-/// same. Scripts and configurations are small; documents of this size are data, which belongs into an artifact.
-const FILE_MAX: u64 = 64 << 20;
+/// For whoever approves: what the record says nothing of.
+const NOT_BOUND: &str = "files that the program reads by itself, and what is in directories";
 
 /// The record of a command: everything that decides what will happen.
 ///
@@ -39,8 +41,16 @@ pub(super) async fn action(
                 .ok_or_else(|| format!("`{guest}` lies in no directory of this attempt"))?,
         ),
     };
-    let files = files(&parts.dirs, directory.as_deref(), permit.args());
-    let looked = tokio::task::spawn_blocking(move || look(&program, directory.as_deref(), &files));
+    let env = permit.env().values();
+    let place = Place {
+        cwd: cwd.clone(),
+        directory,
+        scratch: parts.runner.scratch().to_owned(),
+        dirs: parts.dirs.clone(),
+        read: permit.read().iter().map(PathBuf::from).collect(),
+        words: permit.args().iter().chain(env).cloned().collect(),
+    };
+    let looked = tokio::task::spawn_blocking(move || look(&program, &place));
     let found = looked
         .await
         .map_err(|error| format!("what it is about could not be looked at: {error}"))??;
@@ -54,7 +64,10 @@ pub(super) async fn action(
         "network": permit.network(),
         "read": permit.read(),
         "timeout_ms": permit.timeout().map(|t| t.0),
+        "workspace": parts.workspace,
+        "directories": directories(&parts.dirs, parts.desk.shared.project.dir()),
         "found": found,
+        "not_bound": NOT_BOUND,
     }))
 }
 
@@ -73,75 +86,112 @@ pub(super) fn words(action: &Value) -> Option<(String, Vec<String>, Option<Strin
     Some((program, args, cwd))
 }
 
-/// Files that the arguments name, below the directories of the attempt: a script, a configuration, a document.
-fn files(dirs: &[CommandDir], cwd: Option<&Path>, args: &[String]) -> Vec<(String, PathBuf)> {
-    let mut found = Vec::new();
-    for arg in args {
-        // `--config=file` names one as well.
-        let words = [
-            Some(arg.as_str()),
-            arg.split_once('=').map(|(_, value)| value),
-        ];
-        for word in words.into_iter().flatten() {
-            let plain = !word.is_empty() && word.split('/').all(|part| part != "..");
-            let path = match (plain, word.starts_with('/')) {
-                (false, _) => None,
-                (true, true) => host_path(dirs, word),
-                (true, false) => cwd.map(|cwd| cwd.join(word)),
-            };
-            if let Some(path) = path {
-                found.push((word.to_owned(), path));
-            }
-        }
-    }
-    found
+/// The directories that it may act in. Those of the project are named as the project does.
+fn directories(dirs: &[CommandDir], project: &Path) -> Value {
+    let said = dirs.iter().map(|dir| {
+        let host = match dir.path.strip_prefix(project) {
+            Ok(rest) if rest.as_os_str().is_empty() => Path::new("."),
+            Ok(rest) => rest,
+            Err(_) => &dir.path,
+        };
+        json!({
+            "guest": dir.guest,
+            "host": host.display().to_string(),
+            "mode": if dir.write { "write" } else { "read" },
+        })
+    });
+    said.collect()
 }
 
-fn look(
-    program: &Program,
-    directory: Option<&Path>,
-    files: &[(String, PathBuf)],
-) -> Result<Value, String> {
-    let unread =
-        |path: &Path, error: io::Error| format!("{} cannot be read: {error}", path.display());
+/// Where a command would run, and what it would be told.
+struct Place {
+    /// Where it starts, as the guest says it, and on the host.
+    cwd: Option<String>,
+    directory: Option<PathBuf>,
+    /// Where commands have directories of their own.
+    scratch: PathBuf,
+    dirs: Vec<CommandDir>,
+    /// Further directories that it may read.
+    read: Vec<PathBuf>,
+    /// Its arguments, and the values of its environment.
+    words: Vec<String>,
+}
+
+fn look(program: &Program, place: &Place) -> Result<Value, String> {
     let digest = program.sha256().map_err(|error| crate::chain(&error))?;
     let mut found = Map::new();
     found.insert(
         "program".to_owned(),
         json!({ "path": program.real().display().to_string(), "sha256": digest }),
     );
-    if let Some(dir) = directory {
-        let meta = std::fs::symlink_metadata(dir).map_err(|error| unread(dir, error))?;
-        // The very directory, whatever its path leads to later.
-        let place = json!({ "device": meta.dev(), "number": meta.ino() });
-        found.insert("directory".to_owned(), place);
-    }
-    let mut contents = Map::new();
-    for (name, path) in files {
-        match std::fs::metadata(path) {
-            Ok(meta) if meta.is_file() => {
-                let digest = hash(path).map_err(|error| unread(path, error))?;
-                contents.insert(name.clone(), json!(digest));
-            }
-            // Not a file, or not there: then it is no file that could change. One that appears is a difference.
-            _ => {}
+    let roots = place.dirs.iter().map(|dir| dir.path.clone());
+    let mut roots = Roots::new(roots.chain(place.read.iter().cloned()));
+    let start = match (&place.directory, &place.cwd) {
+        (Some(dir), Some(guest)) => {
+            let unread = |error: io::Error| format!("`{guest}` cannot be looked at: {error}");
+            let identity = roots.directory(dir).map_err(unread)?.ok_or_else(|| {
+                format!("`{guest}` leads out of the directories of this attempt")
+            })?;
+            found.insert(
+                "directory".to_owned(),
+                json!({
+                    "device": identity.device,
+                    "number": identity.number,
+                    "made_ns": identity.made,
+                }),
+            );
+            Start::Directory(dir.clone())
         }
-    }
-    found.insert("files".to_owned(), Value::Object(contents));
+        _ => {
+            let scratch = std::fs::canonicalize(&place.scratch);
+            // The names that the runner gives do not matter: only ways out of there lead anywhere.
+            let scratch = scratch.unwrap_or_else(|_| place.scratch.clone());
+            Start::Fresh(scratch.join("command/work"))
+        }
+    };
+    let files = files(&mut roots, &start, &place.dirs, &place.words)?;
+    found.insert("files".to_owned(), files);
     Ok(Value::Object(found))
 }
 
-fn hash(path: &Path) -> io::Result<Digest> {
-    let file = File::open(path)?;
-    if file.metadata()?.len() > FILE_MAX {
-        return Err(io::Error::other(format!(
-            "it is larger than {} MiB, and an approval could not be bound to it",
-            FILE_MAX >> 20
-        )));
+/// Files that words name, below the directories of the command: a script, a configuration, a document. By the name as
+/// it is written; a name that may mean several things has all of them.
+fn files(
+    roots: &mut Roots,
+    start: &Start,
+    dirs: &[CommandDir],
+    words: &[String],
+) -> Result<Value, String> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for (word, value) in words.iter().flat_map(|word| names_in(word)) {
+        if !seen.insert((word.clone(), value)) {
+            continue;
+        }
+        for path in paths(&word, start, dirs) {
+            let unread = |error: io::Error| format!("`{word}` cannot be read: {error}");
+            match roots.look(&path).map_err(unread)? {
+                // A word in the middle of a text is seldom a directory's name.
+                Some(Found::Directory) if !value => {}
+                Some(what) => {
+                    found.entry(word.clone()).or_default().insert(what.said());
+                }
+                None => {}
+            }
+        }
     }
-    let mut bytes = Vec::new();
-    file.take(FILE_MAX).read_to_end(&mut bytes)?;
-    Ok(Digest::of(&bytes))
+    let said = found.into_iter().map(|(name, what)| {
+        let mut what: Vec<Value> = what.into_iter().map(Value::String).collect();
+        let what = match (what.len(), what.pop()) {
+            (1, Some(one)) => one,
+            (_, last) => {
+                what.extend(last);
+                Value::Array(what)
+            }
+        };
+        (name, what)
+    });
+    Ok(Value::Object(said.collect()))
 }
 
 /// Where a guest's path is on the host, as text: the directories of the attempt are roots, and what is below one of
@@ -188,5 +238,99 @@ mod tests {
         ] {
             assert_eq!(path(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn every_spelling_of_a_file_binds_it() {
+        let tmp = tempfile::tempdir().unwrap();
+        let at = |name: &str| tmp.path().join(name);
+        for dir in ["w/sub/deep", "r", "w/state"] {
+            std::fs::create_dir_all(at(dir)).unwrap();
+        }
+        let dirs = [CommandDir {
+            path: at("w"),
+            identity: None,
+            guest: "/data".into(),
+            write: true,
+        }];
+        let host = |name: &str| at(name).display().to_string();
+        let spellings = [
+            "run.sh".to_owned(),
+            "./run.sh".to_owned(),
+            "deep/../run.sh".to_owned(),
+            "absent/../run.sh".to_owned(),
+            "../sub/run.sh".to_owned(),
+            "../../w/sub/run.sh".to_owned(),
+            "../../../../../../../../../../../../../../../..".to_owned() + &host("w/sub/run.sh"),
+            host("w/sub/run.sh"),
+            "/".to_owned() + &host("w/./sub/deep/../run.sh"),
+            "/data/sub/run.sh".to_owned(),
+            "/proc/self/cwd/run.sh".to_owned(),
+            "-frun.sh".to_owned(),
+            "@run.sh".to_owned(),
+            "x:run.sh".to_owned(),
+            "--config=run.sh".to_owned(),
+            format!("--config={}", host("w/sub/run.sh")),
+            "type=bind,src=./run.sh,ro".to_owned(),
+            ". ./run.sh && true".to_owned(),
+            host("r/run.sh"),
+        ];
+        let start = Start::Directory(at("w/sub"));
+        let look = |start: &Start, arg: &str| {
+            let mut roots = Roots::new([at("w"), at("r")].into_iter());
+            files(&mut roots, start, &dirs, &[arg.to_owned()]).unwrap()
+        };
+        for arg in &spellings {
+            let write = |text: &str| {
+                std::fs::write(at("w/sub/run.sh"), text).unwrap();
+                std::fs::write(at("r/run.sh"), text).unwrap();
+            };
+            write("good");
+            let good = look(&start, arg);
+            assert!(!good.as_object().unwrap().is_empty(), "{arg}");
+            write("evil");
+            assert_ne!(look(&start, arg), good, "{arg}");
+        }
+        println!("{} spellings, each bound", spellings.len());
+        // From an empty directory of its own.
+        let fresh = Start::Fresh(at("w/state/command/work"));
+        let climbs = "../../../sub/run.sh";
+        assert!(look(&fresh, climbs).get(climbs).is_some());
+        assert_eq!(look(&fresh, "run.sh"), json!({}));
+        // Said, and not read.
+        std::os::unix::fs::symlink("/etc/passwd", at("w/sub/out")).unwrap();
+        assert_eq!(look(&start, "out"), json!({ "out": "outside" }));
+        assert_eq!(look(&start, "--in=deep"), json!({ "deep": "directory" }));
+        assert_eq!(look(&start, "/etc/passwd"), json!({}));
+        // Two files that one word may mean.
+        std::fs::create_dir_all(at("w/other/dir")).unwrap();
+        std::fs::write(at("w/other/run.sh"), "other").unwrap();
+        std::os::unix::fs::symlink("../other/dir", at("w/sub/way")).unwrap();
+        let two = look(&start, "way/../run.sh");
+        let both = two.get("way/../run.sh").and_then(Value::as_array);
+        assert_eq!(both.map(Vec::len), Some(2), "{two}");
+    }
+
+    #[test]
+    fn directories_are_named_as_the_project_does() {
+        let dir = |guest: &str, path: &str, write: bool| CommandDir {
+            path: path.into(),
+            identity: None,
+            guest: guest.into(),
+            write,
+        };
+        let dirs = [
+            dir("/", "/p", false),
+            dir("/notes", "/p/docs/notes", true),
+            dir("/data", "/other", true),
+        ];
+        assert_eq!(
+            directories(&dirs, Path::new("/p")),
+            json!([
+                { "guest": "/", "host": ".", "mode": "read" },
+                { "guest": "/notes", "host": "docs/notes", "mode": "write" },
+                { "guest": "/data", "host": "/other", "mode": "write" },
+            ])
+        );
     }
 }

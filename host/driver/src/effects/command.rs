@@ -49,6 +49,8 @@ pub(crate) struct CommandParts {
     pub(crate) desk: Arc<CallDesk>,
     pub(crate) sink: Arc<CallSink>,
     pub(crate) dirs: Vec<CommandDir>,
+    /// Whether those are the project's own or the attempt's: `shared`, `clone`, `worktree`.
+    pub(crate) workspace: &'static str,
     /// When the attempt is over.
     pub(crate) deadline: Instant,
     pub(crate) allowed: Vec<AllowedCommand>,

@@ -180,6 +180,7 @@ pub(crate) fn mint(shared: &Arc<Shared>, m: Minting<'_>) -> Minted {
                 desk: Arc::clone(&desk),
                 sink: Arc::clone(&m.sink),
                 dirs: m.dirs,
+                workspace: m.grants.workspace.as_str(),
                 deadline: m.deadline,
                 allowed: allowed.collect(),
                 rules: m
