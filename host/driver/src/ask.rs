@@ -6,14 +6,20 @@ use crate::{
     effects::{RECORD_FORMAT, canonical, differences, said},
     local::Shared,
     plugins::Plugin,
-    work::{AskJob, AttemptWork, WaitJob},
+    work::{AskJob, AttemptWork, Upstream, WaitJob},
 };
 use sandgate_engine::{Evaluated, Event};
 use sandgate_model::{
-    About, Artifact, Ask, Digest, PlanTask, RunId, TaskId, TaskIx, TaskOutput, TaskWork,
+    About, Artifact, Ask, Digest, Payload, PlanTask, RunId, TaskId, TaskIx, TaskOutput, TaskWork,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Largest output that stands in a record itself, in bytes. Nobody reads more; its digest holds it all the same.
+const VALUE_MAX: u64 = 1 << 20;
+
+/// Largest text of an artifact that stands in a record, in bytes: some two thousand lines.
+const TEXT_MAX: u64 = 64 << 10;
 
 /// Makes and stores the record of what a request is about.
 pub(crate) async fn make(shared: &Arc<Shared>, run: RunId, job: AskJob) -> Event {
@@ -49,14 +55,18 @@ async fn made(shared: &Arc<Shared>, run: RunId, job: AskJob) -> Result<(String, 
                     plugin.check_input(&input)?;
                     of_task(shared, run, task, &plugin, &work, &input)?
                 }
-                TaskWork::Wait(wait) => json!({
-                    "format": RECORD_FORMAT,
-                    "about": "task",
-                    "run": run,
-                    "task": work.id,
-                    "title": task.title,
-                    "wait_for": wait,
-                }),
+                TaskWork::Wait(wait) => {
+                    let named =
+                        matches(shared, &wait.matches, &work.plan.inputs, &work.upstream).await?;
+                    json!({
+                        "format": RECORD_FORMAT,
+                        "about": "task",
+                        "run": run,
+                        "task": work.id,
+                        "title": task.title,
+                        "wait_for": { "signal": wait.signal, "match": named, "timeout": wait.timeout },
+                    })
+                }
             };
             let what = match &task.work {
                 TaskWork::Agent { agent, .. } => format!("start task {} (agent {agent})", work.id),
@@ -68,7 +78,7 @@ async fn made(shared: &Arc<Shared>, run: RunId, job: AskJob) -> Result<(String, 
         }
         AskJob::Result { id, output, .. } => {
             let what = format!("use the result of task {id}");
-            (what, of_result(run, &id, &output))
+            (what, of_result(shared, run, &id, &output).await?)
         }
         AskJob::Budget {
             who,
@@ -141,16 +151,53 @@ fn artifacts(readable: &BTreeMap<String, Artifact>) -> Value {
         .collect()
 }
 
-fn of_result(run: RunId, id: &TaskId, output: &TaskOutput) -> Value {
-    json!({
+/// A result, as far as a person can read it.
+async fn of_result(
+    shared: &Arc<Shared>,
+    run: RunId,
+    id: &TaskId,
+    output: &TaskOutput,
+) -> Result<Value, String> {
+    let value = match &output.output {
+        Payload::Stored { digest, size } if *size > VALUE_MAX => {
+            json!({ "digest": digest, "size": size, "too_large_to_show": true })
+        }
+        payload => context::load(shared, payload).await?,
+    };
+    let mut artifacts = Vec::with_capacity(output.artifacts.len());
+    for artifact in &output.artifacts {
+        let mut said = json!(artifact);
+        if artifact.size <= TEXT_MAX && is_text(&artifact.media_type) {
+            let bytes = attempt::get(shared, artifact.digest).await?;
+            // The media type is a claim.
+            if let (Ok(text), Value::Object(said)) = (String::from_utf8(bytes), &mut said) {
+                said.insert("text".to_owned(), Value::String(text));
+            }
+        }
+        artifacts.push(said);
+    }
+    Ok(json!({
         "format": RECORD_FORMAT,
         "about": "result",
         "run": run,
         "task": id,
-        "output": output.output,
-        "artifacts": output.artifacts,
+        "output": value,
+        "artifacts": artifacts,
         "charges": output.charges,
-    })
+    }))
+}
+
+/// Whether a media type says text, whatever its parameters.
+fn is_text(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    essence.starts_with("text/")
+        || essence.ends_with("+json")
+        || essence.ends_with("+xml")
+        || matches!(
+            essence.as_str(),
+            "application/json" | "application/xml" | "application/toml" | "application/yaml"
+        )
 }
 
 /// The input of an attempt at a task that was approved: that of the record. What would happen now has to be what was
@@ -185,7 +232,7 @@ pub(crate) async fn approved_input(
 /// Fills in what a wait matches by.
 pub(crate) async fn start_wait(shared: &Arc<Shared>, job: WaitJob) -> Event {
     let task = job.task;
-    match matches(shared, &job).await {
+    match matches(shared, &job.matches, &job.plan.inputs, &job.upstream).await {
         Ok(matches) => Event::WaitStarted { task, matches },
         Err(message) => Event::TaskEvaluated {
             task,
@@ -194,10 +241,15 @@ pub(crate) async fn start_wait(shared: &Arc<Shared>, job: WaitJob) -> Event {
     }
 }
 
-async fn matches(shared: &Arc<Shared>, job: &WaitJob) -> Result<BTreeMap<String, String>, String> {
-    let template = serde_json::to_value(&job.matches)
+async fn matches(
+    shared: &Arc<Shared>,
+    templates: &BTreeMap<String, String>,
+    inputs: &BTreeMap<String, Value>,
+    upstream: &Upstream,
+) -> Result<BTreeMap<String, String>, String> {
+    let template = serde_json::to_value(templates)
         .map_err(|error| format!("what it matches by cannot be made: {error}"))?;
-    let rendered = context::render(shared, &template, &job.plan.inputs, &job.upstream).await?;
+    let rendered = context::render(shared, &template, inputs, upstream).await?;
     let Value::Object(fields) = rendered else {
         return Err("what it matches by is no table".to_owned());
     };
@@ -209,4 +261,29 @@ async fn matches(shared: &Arc<Shared>, job: &WaitJob) -> Result<BTreeMap<String,
             other => (name, other.to_string()),
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_text;
+
+    #[test]
+    fn texts_are_known_by_their_media_type() {
+        for yes in [
+            "text/plain",
+            "Text/X-Diff; charset=utf-8",
+            "application/json",
+            "image/svg+xml",
+        ] {
+            assert!(is_text(yes), "{yes}");
+        }
+        for no in [
+            "",
+            "application/octet-stream",
+            "image/png",
+            "application/text/",
+        ] {
+            assert!(!is_text(no), "{no}");
+        }
+    }
 }

@@ -111,7 +111,14 @@ fn attempt_work(run: &Run, task: TaskIx, attempt: AttemptNo) -> Option<AttemptWo
         place: view.parent.unwrap_or(task),
         id: view.id.clone(),
         plan,
-        upstream: upstream(run, task, crate::context::input),
+        upstream: upstream(
+            run,
+            task,
+            match view.plan.work {
+                TaskWork::Agent { .. } => crate::context::input,
+                TaskWork::Wait(_) => crate::context::waits,
+            },
+        ),
         readable,
         allowance: run
             .allowance(Caller::Task { task, attempt })

@@ -222,6 +222,16 @@ pub(crate) fn mint(shared: &Arc<Shared>, m: Minting<'_>) -> Minted {
             },
             tokens: Arc::new(AtomicU64::new(m.caps.tokens)),
             rules: m.grants.model.iter().map(rule).collect(),
+            providers: Arc::new(
+                m.grants
+                    .model
+                    .iter()
+                    .filter_map(|g| {
+                        let found = project.file().providers.get(&g.provider)?;
+                        Some((g.provider.clone(), found.value.clone()))
+                    })
+                    .collect(),
+            ),
             whole,
         }));
     }

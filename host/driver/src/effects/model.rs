@@ -13,7 +13,9 @@ use sandgate_sandbox as port;
 use sandgate_sandbox::{
     Answered, GenerateRequest, Generated, Generation, ModelFailure, ModelPort, PortFuture,
 };
+use sandgate_workflow::Provider;
 use std::{
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     sync::{
@@ -33,6 +35,8 @@ pub(crate) struct ModelPower {
     pub(crate) tokens: Arc<AtomicU64>,
     /// Provider and rule of each grant.
     pub(crate) rules: Vec<(String, String)>,
+    /// The providers of the grants, as the project describes them.
+    pub(crate) providers: Arc<BTreeMap<String, Provider>>,
     /// The work may be suspended: the sandbox reads each answer to its end, and it is recorded then.
     pub(crate) whole: bool,
 }
@@ -157,6 +161,11 @@ impl ModelPower {
         })
     }
 
+    fn provider_of(&self, request: &sandgate_llm::GenerateRequest) -> Option<&Provider> {
+        let (name, _) = request.model.split_once('/')?;
+        self.providers.get(name)
+    }
+
     /// A generation that a person has to agree to. What is sent is what stands in the record that was approved.
     async fn agreed(
         &self,
@@ -171,7 +180,7 @@ impl ModelPower {
         ModelFailure,
     > {
         let most = self.models.estimate(request, self.money).map_err(failure)?;
-        let action = model_record::action(request, most);
+        let action = model_record::action(request, self.provider_of(request), most);
         let (consent, digest, action) =
             match self.desk.agree(NeedKind::Model, &record.what, action).await {
                 Agreed::Yes {
@@ -208,7 +217,10 @@ impl ModelPower {
         let now = self
             .desk
             .facts
-            .bytes(NeedKind::Model, model_record::action(&request, most))
+            .bytes(
+                NeedKind::Model,
+                model_record::action(&request, self.provider_of(&request), most),
+            )
             .map_err(stale)?;
         let permit = sealed
             .open(Opened::new(digest), Digest::of(&now))

@@ -2,10 +2,18 @@
 
 use sandgate_llm::{GenerateRequest, Message, Speaker, Tool, ToolCall};
 use sandgate_model::Amount;
+use sandgate_workflow::Provider;
 use serde_json::{Value, json};
 
-/// All of a request, and the most that it can cost.
-pub(super) fn action(request: &GenerateRequest, most: Amount) -> Value {
+/// All of a request, whom it goes to, and the most that it can cost. Money is null where no price is known: that is not
+/// the same as nothing.
+pub(super) fn action(
+    request: &GenerateRequest,
+    provider: Option<&Provider>,
+    most: Amount,
+) -> Value {
+    let model = request.model.split_once('/').map(|(_, model)| model);
+    let price = provider.zip(model).and_then(|(p, model)| p.price(model));
     let messages: Vec<Value> = request
         .messages
         .iter()
@@ -34,7 +42,14 @@ pub(super) fn action(request: &GenerateRequest, most: Amount) -> Value {
         "max_tokens": request.max_tokens,
         "temperature_permille": request.temperature_permille,
         "json_schema": request.json_schema,
-        "costs_at_most": { "micros": most.micros, "tokens": most.tokens },
+        // Another address or key after the yes is another request.
+        "provider": provider.map(|p| json!({
+            "kind": p.kind.as_str(),
+            "url": p.url,
+            "key": p.key,
+            "private": p.private,
+        })),
+        "costs_at_most": { "micros": price.map(|_| most.micros), "tokens": most.tokens },
     })
 }
 
@@ -131,8 +146,12 @@ mod tests {
             micros: 1,
             tokens: 2,
         };
-        let record = action(&request, most);
+        let record = action(&request, None, most);
         let again = read(&record).unwrap();
-        assert_eq!(action(&again, most), record);
+        assert_eq!(action(&again, None, most), record);
+        assert_eq!(
+            record.get("costs_at_most"),
+            Some(&json!({ "micros": null, "tokens": 2 }))
+        );
     }
 }
