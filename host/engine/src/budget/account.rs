@@ -35,6 +35,9 @@ pub(crate) struct Account {
     /// A call that somebody agreed to has ended, and its answer is not recorded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unsaved: bool,
+    /// A call has ended, or nobody knows how, and its answer is not recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) untold: bool,
 }
 
 impl Account {
@@ -50,6 +53,11 @@ impl Account {
     /// Whether something that was approved for one time could happen a second time, should its caller stop now.
     pub(crate) fn risky(&self) -> bool {
         self.unsaved || self.open.values().any(|open| open.consent)
+    }
+
+    /// Whether nothing happened outside, or can be happening, that its tape does not know.
+    pub(crate) fn quiet(&self) -> bool {
+        !self.untold && self.open.is_empty()
     }
 
     /// What it may still reserve.

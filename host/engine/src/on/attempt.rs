@@ -233,11 +233,19 @@ impl Run {
     ) {
         let attempt = AttemptNo(self.tasks[ix].attempt);
         self.note_ahead(Caller::Task { task: ix, attempt }, back);
-        // Not even what may be repeated: what was approved was approved for one time.
-        let harmless = back != Return::Unknown
-            && self
-                .planned(ix)
-                .is_some_and(|task| task.repeatable || !task.grants.outside_effect());
+        let may = |exact: bool| {
+            self.planned(ix).is_some_and(|task| {
+                // The host itself merges what an attempt changed, when that has ended.
+                let exact = exact && !task.grants.merge;
+                exact || task.repeatable || !task.grants.outside_effect()
+            })
+        };
+        let harmless = match back {
+            // Not even what may be repeated: what was approved was approved for one time.
+            Return::Unknown => false,
+            Return::Exact => may(true),
+            Return::Resume | Return::Anew => may(false),
+        };
         match (harmless, &self.stop) {
             (true, None) if self.tasks[ix].cancel().is_some() => {
                 self.cancelled_for_good(ix, at, out);

@@ -8,7 +8,7 @@ use crate::{
     on::{attempt::no_task, gate::no_gate},
     task::Phase,
 };
-use sandgate_model::{Amount, CallEnd, CallRequest, Caller, Digest};
+use sandgate_model::{Amount, CallEnd, CallRequest, Caller, Digest, NeedKind};
 
 impl Run {
     /// The number of a caller's next call, from 1; `None` when it does not run.
@@ -109,6 +109,12 @@ impl Run {
             *count = count.saturating_add(1);
             cost
         });
+        // What a guest changed in directories by itself is known when that is said to be done, without an answer.
+        let done = matches!(end, CallEnd::Done { .. }) && open.kind == NeedKind::FilesWrite;
+        match tape {
+            None if !done => self.open_account(by).untold = true,
+            _ => {}
+        }
         match tape {
             // On it is every answer since the last piece.
             Some(tape) => {
@@ -118,7 +124,9 @@ impl Run {
                 if heard {
                     restore.ask = None;
                 }
-                self.open_account(by).unsaved = false;
+                let account = self.open_account(by);
+                account.unsaved = false;
+                account.untold = false;
             }
             // Should it stop now, it would do again what was approved for one time.
             None if open.consent => self.open_account(by).unsaved = true,

@@ -3,6 +3,7 @@
 
 use crate::{
     Command, GateState, Restore, Run, RunState,
+    budget::Account,
     illegal::{Handled, Why},
     task::Phase,
 };
@@ -19,7 +20,9 @@ const STOPS_MAX: u32 = 100;
 pub(crate) enum Return {
     /// It was not recorded: from its beginning.
     Anew,
-    /// Where it stopped.
+    /// Where it stopped: its tape knows of everything that happened.
+    Exact,
+    /// Where its tape ends; something may have happened after that.
     Resume,
     /// Not at all: something that was approved for one time had begun, and nobody knows whether it happened.
     Unknown,
@@ -234,6 +237,7 @@ impl Run {
             .is_some_and(|account| account.risky());
         match self.restore_of(by) {
             _ if unknown => Return::Unknown,
+            Some(_) if self.ledger.account(by).is_none_or(Account::quiet) => Return::Exact,
             Some(_) => Return::Resume,
             None => Return::Anew,
         }

@@ -6,7 +6,9 @@ use crate::suspend::{ann, begins, consent, ends, exec, once, plan, question, run
 use sandgate_engine::{
     Command, Consented, Event, GateEnd, GateState, Outcome, RunState, Start, Wait,
 };
-use sandgate_model::{AskNo, AttemptEnd, AttemptNo, Caller, GateIx, TaskIx, Verdict};
+use sandgate_model::{
+    Amount, AskNo, AttemptEnd, AttemptNo, CallRequest, Caller, GateIx, NeedKind, TaskIx, Verdict,
+};
 use sandgate_testkit::{PlanBuilder, TaskBuilder};
 
 /// Ran, stopped, was approved, went on.
@@ -71,9 +73,29 @@ fn what_was_approved_once_is_never_done_twice() {
     play.must(ends(a, 1, None));
     unknown(&mut play);
 
-    // Something with an effect outside is lost as ever, even before the call.
+    // Also with an effect outside it goes on, where its tape knows of everything that happened.
     let (mut play, _) = resumed(true);
-    unknown(&mut play);
+    play.must(Event::HostStarted);
+    assert_eq!(play.start(), ["a again"]);
+    // Not where the guest had begun to change files by itself, or a call is open whose end nobody knows.
+    for kind in [NeedKind::FilesWrite, NeedKind::Http] {
+        let (mut play, a) = resumed(true);
+        play.must(Event::CallStarted {
+            by: a,
+            call: 1,
+            request: CallRequest {
+                kind,
+                what: "change something".to_owned(),
+                digest: digest("change something"),
+                rule: String::new(),
+                secrets: Vec::new(),
+                reserve: Amount::NOTHING,
+                approval: false,
+                consent: None,
+            },
+        });
+        unknown(&mut play);
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Observer {
         event: &Event,
         running: &[TaskIx],
         stopping: bool,
-        risky: &BTreeSet<Caller>,
+        (risky, loud): (&BTreeSet<Caller>, &BTreeSet<Caller>),
     ) -> Checked {
         let stopped = self.stopping || self.state.ended();
         let interrupted: &[TaskIx] = match event {
@@ -93,8 +93,12 @@ impl Observer {
                 continue;
             };
             let attempt = AttemptNo(fact.attempt);
-            let unknown = risky.contains(&Caller::Task { task: *ix, attempt });
-            let harmless = !unknown && (planned.repeatable || !planned.grants.outside_effect());
+            let by = Caller::Task { task: *ix, attempt };
+            let unknown = risky.contains(&by);
+            // Its tape knows of everything that it did.
+            let exact = planned.grants.may_wait() && !planned.grants.merge && !loud.contains(&by);
+            let harmless =
+                !unknown && (exact || planned.repeatable || !planned.grants.outside_effect());
             let stopping = stopping || self.is_called_off(*ix);
             let expected = match (harmless, stopping) {
                 (true, false) => TaskState::Ready,

@@ -16,8 +16,8 @@ use sandgate_engine::{
     Allowance, Command, Event, GateEnd, GateState, Reason, Run, RunState, TaskState,
 };
 use sandgate_model::{
-    About, Actor, AttemptEnd, AttemptNo, Caller, GateIx, Moment, Plan, PlanTask, Rule, Session,
-    SessionName, TaskIx, TaskWork,
+    About, Actor, AttemptEnd, AttemptNo, CallEnd, Caller, GateIx, Moment, NeedKind, Plan, PlanTask,
+    Rule, Session, SessionName, TaskIx, TaskWork,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,6 +89,10 @@ pub struct Observer {
     /// Recorded work that stopped in the middle and was interrupted: what it had begun may have been approved for one
     /// time.
     pub(crate) risky: BTreeSet<Caller>,
+    /// Calls that began and did not end, with their kinds.
+    pub(crate) under_way: BTreeMap<Caller, BTreeMap<u32, NeedKind>>,
+    /// Whoever has a call that ended and whose answer is on no tape.
+    pub(crate) untold: BTreeSet<Caller>,
 }
 
 impl Observer {
@@ -112,6 +116,8 @@ impl Observer {
             books: Books::default(),
             people: People::default(),
             risky: BTreeSet::new(),
+            under_way: BTreeMap::new(),
+            untold: BTreeSet::new(),
         }
     }
 
@@ -167,6 +173,8 @@ impl Observer {
         let free = self.books.free();
 
         let was_risky = self.risky.clone();
+        let was_loud: BTreeSet<Caller> =
+            self.under_way.keys().chain(&self.untold).copied().collect();
         self.hear(at, event, commands);
         self.look(at, event, run);
 
@@ -187,7 +195,7 @@ impl Observer {
             self.invariant_sessions(),
             self.invariant_finished_stays(&before),
             self.invariant_attempts_are_final(event),
-            self.invariant_unknown_ends(event, &was_running, was_stopping, &was_risky),
+            self.invariant_unknown_ends(event, &was_running, was_stopping, (&was_risky, &was_loud)),
             self.invariant_cancel_wins(&before, run),
             self.invariant_gates_fail_closed(run),
             self.invariant_no_owner_is_left(run),
@@ -294,8 +302,58 @@ impl Observer {
         }
     }
 
+    /// What a tape does not know of.
+    fn hear_calls(&mut self, event: &Event) {
+        match event {
+            Event::CallStarted { by, call, request } => {
+                let calls = self.under_way.entry(*by).or_default();
+                calls.insert(*call, request.kind);
+            }
+            Event::CallEnded {
+                by,
+                call,
+                end,
+                tape,
+                ..
+            } => {
+                let calls = self.under_way.entry(*by).or_default();
+                let kind = calls.remove(call);
+                if calls.is_empty() {
+                    self.under_way.remove(by);
+                }
+                let files = kind == Some(NeedKind::FilesWrite);
+                match tape {
+                    Some(_) => drop(self.untold.remove(by)),
+                    None if files && matches!(end, CallEnd::Done { .. }) => {}
+                    None => drop(self.untold.insert(*by)),
+                }
+            }
+            Event::Suspended { by, .. } => self.hush(*by),
+            Event::AttemptEnded { task, attempt, .. } => self.hush(Caller::Task {
+                task: *task,
+                attempt: *attempt,
+            }),
+            Event::GateEnded { gate, attempt, .. } => self.hush(Caller::Gate {
+                gate: *gate,
+                attempt: *attempt,
+            }),
+            Event::PlanFrozen { .. } | Event::PlannerFailed { .. } => self.hush(Caller::Planner),
+            Event::HostStarted => {
+                self.under_way.clear();
+                self.untold.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn hush(&mut self, by: Caller) {
+        self.under_way.remove(&by);
+        self.untold.remove(&by);
+    }
+
     /// What it says about people, and what people said.
     fn hear_people(&mut self, at: Moment, event: &Event) {
+        self.hear_calls(event);
         match event {
             // Open, and approved for one time: nobody knows whether it happened, should its caller stop now.
             Event::CallStarted { by, request, .. } if request.consent.is_some() => {
