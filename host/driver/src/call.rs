@@ -175,6 +175,17 @@ pub(crate) async fn prepare(
         still_allowed(&now, caller.who, grants).map_err(NotReady::refused)?;
     }
     let recorded = grants.may_wait();
+    // What it did before each wait is done again from the tape, and takes time as well; so it has its time once more for
+    // that, but not for ever.
+    if caller.restore.is_some_and(|r| r.took >= timeout) {
+        return Err(NotReady {
+            class: FailureClass::Timeout,
+            message: format!(
+                "it was at work for longer than its timeout of {}, the time in which it waited for people not counted",
+                crate::answer::span(timeout)
+            ),
+        });
+    }
     let tape = match (recorded, caller.restore) {
         (false, _) => None,
         (true, None) => Some(Tape::recording()),
@@ -217,13 +228,14 @@ pub(crate) async fn prepare(
         (true, None) => Keep::New,
         // Nothing of it is on the tape, so it begins anew, and with new directories.
         (true, Some(restore)) if restore.tape.is_empty() => Keep::New,
+        (true, Some(restore)) if restore.ahead => Keep::Ahead,
         (true, Some(_)) => Keep::Again,
     };
     let key = room_key(caller.run, caller.by);
     let room = Room::open(shared, caller.run, key, caller.who, grants, keep)
         .await
         .map_err(|why| match keep {
-            Keep::Again => NotReady::host(why),
+            Keep::Again | Keep::Ahead => NotReady::host(why),
             Keep::No | Keep::New => NotReady::refused(why),
         })?;
     if let Some(left_out) = room.as_ref().and_then(Room::left_out) {

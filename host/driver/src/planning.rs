@@ -170,11 +170,13 @@ pub(crate) async fn workflow_of(
     let source = sandgate_workflow::Source::new(file.to_owned(), text);
     let (workflow, diagnostics) = check(&source, shared.project.file(), None);
     let workflow = workflow.ok_or_else(|| diagnostics.render(Style::Plain))?;
-    let names = match edit {
+    let names = shared.plugins.wanted(&workflow);
+    let offered = match edit {
+        // Whoever reviews the edited plan sees what is new in it, and agrees to that.
         true => shared.plugins.names(),
-        false => shared.plugins.wanted(&workflow),
+        false => names.clone(),
     };
-    let (catalog, _) = shared.plugins.catalog(&names).await;
+    let (catalog, _) = shared.plugins.catalog(&offered).await;
     // Whoever asked for the plan: what goes beyond what was accepted is not planned with.
     let acceptance = Acceptance::of(&shared.project, &shared.plugins, &names)
         .await

@@ -21,6 +21,8 @@ pub(crate) enum Keep {
     New,
     /// They were kept, and have to be there as they were left.
     Again,
+    /// The same, and something may have happened in them that is not on the tape.
+    Ahead,
 }
 
 /// Why directories cannot be had.
@@ -68,7 +70,7 @@ impl Room {
                     .map_err(Made::Prepare)?;
                 prepared.keep().map(|()| Some(prepared)).map_err(Made::Keep)
             }
-            Keep::Again => shared
+            Keep::Again | Keep::Ahead => shared
                 .workspaces
                 .reopen(&key, kind, &files)
                 .map_err(Made::Prepare),
@@ -81,7 +83,7 @@ impl Room {
             Ok(Err(error)) => return Err(crate::chain(&error)),
             Err(error) => return Err(format!("its directories could not be made: {error}")),
         };
-        if prepared.interrupted() && crate::call::changes(grants) {
+        if keep == Keep::Ahead && prepared.interrupted() && crate::call::changes(grants) {
             return Err(
                 "the host stopped while it was at work in directories of its own, and what it changed since its last \
                  recorded call is not known; a retry begins anew"

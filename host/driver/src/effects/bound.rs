@@ -129,9 +129,10 @@ fn look(program: &Program, place: &Place) -> Result<Value, String> {
     let start = match (&place.directory, &place.cwd) {
         (Some(dir), Some(guest)) => {
             let unread = |error: io::Error| format!("`{guest}` cannot be looked at: {error}");
-            let identity = roots.directory(dir).map_err(unread)?.ok_or_else(|| {
-                format!("`{guest}` leads out of the directories of this attempt")
-            })?;
+            let identity = roots
+                .directory(dir)
+                .map_err(unread)?
+                .ok_or_else(|| format!("`{guest}` leads out of the directories of this attempt"))?;
             found.insert(
                 "directory".to_owned(),
                 json!({

@@ -96,7 +96,7 @@ impl Hands {
 
     fn name(&mut self) -> String {
         let name = ["a", "b", "c", "sub/d", "sub/e"][self.next(5) as usize];
-        format!("/work/{name}")
+        format!("/room/{name}")
     }
 
     /// A text that tells this request from others.
@@ -163,7 +163,7 @@ impl Hands {
                 }
             }
             "list" => {
-                let mut names: Vec<String> = fs::read_dir("/work")
+                let mut names: Vec<String> = fs::read_dir("/room")
                     .into_iter()
                     .flatten()
                     .flatten()
@@ -174,12 +174,12 @@ impl Hands {
             }
             "mkdir" => {
                 let told =
-                    fs::create_dir(format!("/work/dir{}", self.next(3))).map_err(|e| e.kind());
+                    fs::create_dir(format!("/room/dir{}", self.next(3))).map_err(|e| e.kind());
                 self.told(told);
             }
             "rmdir" => {
                 let told =
-                    fs::remove_dir(format!("/work/dir{}", self.next(3))).map_err(|e| e.kind());
+                    fs::remove_dir(format!("/room/dir{}", self.next(3))).map_err(|e| e.kind());
                 self.told(told);
             }
             "stat" => {
@@ -238,7 +238,7 @@ impl Hands {
             }
             "close" => drop(self.open.pop()),
             "missing" => {
-                let told = File::open("/work/none").map(drop).map_err(|e| e.kind());
+                let told = File::open("/room/none").map(drop).map_err(|e| e.kind());
                 self.told(told);
             }
             // What differs each time.

@@ -54,7 +54,7 @@ pub(crate) fn call(wanted: &Try, dir: &Path, tape: Option<Tape>) -> Call {
     let dir = Dir::open_ambient_dir(dir, ambient_authority()).unwrap();
     call.files = vec![Preopen {
         dir: Arc::new(dir),
-        guest: "/work".to_owned(),
+        guest: "/room".to_owned(),
         write: true,
         protect: false,
     }];
