@@ -230,7 +230,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("w/repo")).unwrap();
-        std::os::unix::fs::symlink("..", at("w/up")).unwrap();
+        symlink("..", at("w/up")).unwrap();
         let roots = Roots::new([at("w")].into_iter());
         let was = roots.directory(&at("w/repo")).unwrap().unwrap();
         assert_eq!(roots.directory(&at("w/repo")).unwrap().unwrap(), was);
