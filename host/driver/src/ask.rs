@@ -10,7 +10,7 @@ use crate::{
 };
 use sandgate_engine::{Evaluated, Event};
 use sandgate_model::{
-    About, Artifact, Ask, Digest, Payload, PlanTask, RunId, TaskId, TaskIx, TaskOutput, TaskWork,
+    About, Artifact, Ask, Digest, Payload, PlanTask, RunId, TaskId, TaskOutput, TaskWork,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
@@ -21,25 +21,32 @@ const VALUE_MAX: u64 = 1 << 20;
 /// Largest text of an artifact that stands in a record, in bytes: some two thousand lines.
 const TEXT_MAX: u64 = 64 << 10;
 
-/// Makes and stores the record of what a request is about.
-pub(crate) async fn make(shared: &Arc<Shared>, run: RunId, job: AskJob) -> Event {
+/// Makes and stores the record of what a request is about. `None`: it cannot be made, and there is no task that could
+/// fail of it; nobody is asked, and the same command comes again when the run is taken over.
+pub(crate) async fn make(shared: &Arc<Shared>, run: RunId, job: AskJob) -> Option<Event> {
     let about = job.about();
     let task = match &about {
-        About::Task { task } | About::Result { task } | About::TaskBudget { task, .. } => *task,
-        _ => TaskIx(u32::MAX),
+        About::Task { task } | About::Result { task } | About::TaskBudget { task, .. } => {
+            Some(*task)
+        }
+        _ => None,
     };
-    match made(shared, run, job).await {
-        Ok((what, digest)) => Event::Asked {
+    match (made(shared, run, job).await, task) {
+        (Ok((what, digest)), _) => Some(Event::Asked {
             ask: Ask {
                 about,
                 what,
                 digest,
             },
-        },
-        Err(message) => Event::TaskEvaluated {
+        }),
+        (Err(message), Some(task)) => Some(Event::TaskEvaluated {
             task,
             evaluated: Evaluated::Failed { message },
-        },
+        }),
+        (Err(message), None) => {
+            tracing::warn!(%run, "nobody can be asked: {message}");
+            None
+        }
     }
 }
 

@@ -166,9 +166,12 @@ async fn perform(
     cancel: &CancelToken,
     inbox: &Inbox,
     start: Instant,
-) -> (Event, Option<Room>) {
+) -> (Option<Event>, Option<Room>) {
     let event = match job {
-        Job::Plan { order } => return planning::make(shared, run, order, cancel, inbox).await,
+        Job::Plan { order } => {
+            let (event, room) = planning::make(shared, run, order, cancel, inbox).await;
+            return (Some(event), room);
+        }
         Job::Evaluate {
             task,
             plan,
@@ -182,7 +185,7 @@ async fn perform(
             attempt,
             work,
         } => match attempt::run(shared, run, (task, attempt), *work, cancel, inbox).await {
-            Ran::Suspended(event, room) => return (event, room),
+            Ran::Suspended(event, room) => return (Some(event), room),
             Ran::Ended(end) => Event::AttemptEnded {
                 task,
                 attempt,
@@ -190,7 +193,7 @@ async fn perform(
                 took: millis(start.elapsed()),
             },
         },
-        Job::Ask { job } => ask::make(shared, run, job).await,
+        Job::Ask { job } => return (ask::make(shared, run, job).await, None),
         Job::Wait { job } => ask::start_wait(shared, *job).await,
         Job::Gate {
             gate,
@@ -208,7 +211,7 @@ async fn perform(
                 restore: restore.as_ref(),
             };
             match gate::run(shared, run, caller, &plan, finished, cancel).await {
-                gate::Checked::Suspended(event, room) => return (event, room),
+                gate::Checked::Suspended(event, room) => return (Some(event), room),
                 gate::Checked::Ended(end) => Event::GateEnded {
                     gate,
                     attempt,
@@ -218,7 +221,7 @@ async fn perform(
             }
         }
     };
-    (event, None)
+    (Some(event), None)
 }
 
 /// The promise that each job is answered exactly once, kept even when its task panics or is dropped.
@@ -232,8 +235,8 @@ struct Answer {
 }
 
 impl Answer {
-    fn send(mut self, event: Event, room: Option<Room>) {
-        self.deliver(Some(event), room);
+    fn send(mut self, event: Option<Event>, room: Option<Room>) {
+        self.deliver(event, room);
     }
 
     fn deliver(&mut self, event: Option<Event>, room: Option<Room>) {

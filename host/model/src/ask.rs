@@ -176,10 +176,9 @@ impl RuleOn {
             NeedKind::Http => Self::Http,
             NeedKind::Model => Self::Model,
             NeedKind::Budget => Self::Charge,
-            NeedKind::FilesRead
-            | NeedKind::FilesWrite
-            | NeedKind::Secrets
-            | NeedKind::Question => return None,
+            NeedKind::FilesRead | NeedKind::FilesWrite | NeedKind::Secrets | NeedKind::Question => {
+                return None;
+            }
         })
     }
 }

@@ -152,10 +152,9 @@ impl Grants {
             NeedKind::Exec => !self.exec.is_empty() && self.exec.iter().all(|g| g.approval),
             NeedKind::Model => !self.model.is_empty() && self.model.iter().all(|g| g.approval),
             NeedKind::Budget => self.budget && self.budget_approval,
-            NeedKind::FilesRead
-            | NeedKind::FilesWrite
-            | NeedKind::Secrets
-            | NeedKind::Question => false,
+            NeedKind::FilesRead | NeedKind::FilesWrite | NeedKind::Secrets | NeedKind::Question => {
+                false
+            }
         }
     }
 

@@ -81,8 +81,12 @@ fn what_plugins_say_is_shown_and_does_not_act() {
             shown += 1;
         }
         inert(&project.run(&["resume"]), &mut bad);
-        if name != "question" && name != "choice" {
-            assert_eq!(open(&project).len(), 0);
+        // Some were not put to people before: only so many are at once.
+        while name != "question" && name != "choice" && !open(&project).is_empty() {
+            for id in open(&project) {
+                inert(&project.run(&["approve", &id]), &mut bad);
+            }
+            inert(&project.run(&["resume"]), &mut bad);
         }
     }
     println!(

@@ -11,6 +11,7 @@ use crate::{
     notice::{LogLevel, LogSource},
 };
 use sandgate_authority::{ExecAuthority, ExecPermit, ExecRefusal, Opened, Permission};
+use sandgate_engine::Consented;
 use sandgate_exec::{
     DirGrant, Ending, ExecError, Finished, LineSink, OutputCaps, Program, RunSpec, Runner,
     SecretEnv, Stream,
@@ -113,7 +114,17 @@ type Ran = Answered<Result<FinishedCommand, CommandFailure>>;
 async fn asked(parts: &Arc<CommandParts>, grants: &Grants, wanted: &ExecPermit) -> Ran {
     let action = match bound::action(parts, wanted).await {
         Ok(action) => action,
-        Err(why) => return plain(Err(CommandFailure::NotStarted(why))),
+        Err(why) => {
+            // Something was approved, and it cannot even be looked at any more: that is another thing.
+            let seen = parts
+                .desk
+                .consented(NeedKind::Exec, Digest::of(why.as_bytes()));
+            if let Some(Consented::Stale { .. }) = seen.await {
+                parts.desk.stale(why);
+                return plain(Err(CommandFailure::Suspended));
+            }
+            return plain(Err(CommandFailure::NotStarted(why)));
+        }
     };
     match parts
         .desk

@@ -26,7 +26,7 @@ pub(super) enum Start {
 }
 
 /// The parts of an argument that may be names: the argument itself, what follows a separator or the letters of a short
-/// option, what stands between separators. `true`: the part is one that a reader would take for a value, so that a
+/// option, what stands between separators. Not what a shell is told to write to. `true`: the part is one that a reader would take for a value, so that a
 /// directory is worth a line.
 pub(super) fn words(arg: &str) -> BTreeMap<String, bool> {
     let separates = |c: char| {
@@ -40,6 +40,13 @@ pub(super) fn words(arg: &str) -> BTreeMap<String, bool> {
         starts.extend(letters.map(|(at, _)| (at, at == 2)));
     }
     for (at, c) in &separators {
+        // What a shell writes to: it may be another one by the time, and usually is.
+        let before = arg
+            .get(..at.saturating_add(c.len_utf8()))
+            .unwrap_or_default();
+        if before.trim_end().ends_with('>') {
+            continue;
+        }
         starts.push((at.saturating_add(c.len_utf8()), "=:,@".contains(*c)));
     }
     let mut found = BTreeMap::new();
