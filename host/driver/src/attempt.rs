@@ -2,14 +2,13 @@
 
 use crate::{
     answer::{failed, from_outcome},
-    call::{self, NotReady, Parted, Ready},
+    call::{self, NotReady, Parted, Ready, Stopped},
     clock::millis,
     context,
     local::Shared,
     room::{PATCH, PATCH_TYPE, Room},
     work::{AttemptWork, Inbox},
 };
-use sandgate_engine::Event;
 use sandgate_model::{
     Artifact, ArtifactName, AttemptEnd, AttemptNo, Caller, Charge, Digest, FailureClass, Grants,
     INLINE_MAX, Payload, PlanTask, RunId, Session, TaskIx, TaskOutput, TaskWork, Workspace,
@@ -23,7 +22,7 @@ pub(crate) enum Ran {
     /// It ended.
     Ended(AttemptEnd),
     /// It waits for a person: the event says for what. Its directories are parked when that is recorded.
-    Suspended(Event, Option<Room>),
+    Suspended(Box<Stopped>),
 }
 
 /// Runs the attempt.
@@ -163,7 +162,7 @@ async fn attempted(
         Outcome::Suspended => {
             let took = millis(since.elapsed());
             match call::part(shared, &desk, caller.by, tape.as_ref(), room, took).await {
-                Parted::Suspended(event, room) => Ok(Ran::Suspended(event, room)),
+                Parted::Suspended(stopped) => Ok(Ran::Suspended(stopped)),
                 Parted::Failed(NotReady { class, message }) => Err(failed(class, message)),
             }
         }

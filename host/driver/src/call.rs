@@ -85,10 +85,18 @@ pub(crate) fn room_key(run: RunId, by: sandgate_model::Caller) -> AttemptKey {
     AttemptKey::new(&[&run, kind, &place.to_string(), &attempt.to_string()])
 }
 
+/// Work that stopped in the middle, to go on later.
+pub(crate) struct Stopped {
+    /// What is to be recorded.
+    pub(crate) event: Event,
+    /// Its directories, to be parked when that is durable.
+    pub(crate) room: Option<Room>,
+}
+
 /// How work that a port stopped in the middle ended.
 pub(crate) enum Parted {
     /// It waits for a person; this is to be recorded, and then the directories are parked.
-    Suspended(Event, Option<Room>),
+    Suspended(Box<Stopped>),
     /// It failed.
     Failed(NotReady),
 }
@@ -133,7 +141,7 @@ pub(crate) async fn part(
         tape,
         took,
     };
-    Parted::Suspended(event, room)
+    Parted::Suspended(Box::new(Stopped { event, room }))
 }
 
 /// Ends the use of directories after work that did not end well. Of recorded work that the host takes down because it

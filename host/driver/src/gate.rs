@@ -2,13 +2,13 @@
 
 use crate::{
     answer::describe,
-    call::{self, Parted},
+    call::{self, Parted, Stopped},
     clock::millis,
     context,
     local::Shared,
     work::{Given, Inbox},
 };
-use sandgate_engine::{Allowance, Event, GateEnd, Restore};
+use sandgate_engine::{Allowance, GateEnd, Restore};
 use sandgate_model::{Artifact, AttemptNo, Caller, GateIx, Plan, RunId, TaskId, TaskLimits};
 use sandgate_sandbox::{CancelToken, FinishedTask, Limits, Outcome, Subject};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
@@ -28,7 +28,7 @@ pub(crate) enum Checked {
     /// It ended.
     Ended(GateEnd),
     /// It waits for a person: the event says for what.
-    Suspended(Event, Option<crate::room::Room>),
+    Suspended(Box<Stopped>),
 }
 
 /// Runs the gate.
@@ -114,7 +114,7 @@ async fn checked(
         let took = millis(since.elapsed());
         let tape = ready.tape.as_ref();
         return match call::part(shared, &ready.desk, caller.by, tape, ready.room, took).await {
-            Parted::Suspended(event, room) => Ok(Checked::Suspended(event, room)),
+            Parted::Suspended(stopped) => Ok(Checked::Suspended(stopped)),
             Parted::Failed(why) => Err(why.message),
         };
     }

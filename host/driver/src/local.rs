@@ -185,7 +185,7 @@ async fn perform(
             attempt,
             work,
         } => match attempt::run(shared, run, (task, attempt), *work, cancel, inbox).await {
-            Ran::Suspended(event, room) => return (Some(event), room),
+            Ran::Suspended(stopped) => return (Some(stopped.event), stopped.room),
             Ran::Ended(end) => Event::AttemptEnded {
                 task,
                 attempt,
@@ -211,7 +211,7 @@ async fn perform(
                 restore: restore.as_ref(),
             };
             match gate::run(shared, run, caller, &plan, finished, cancel).await {
-                gate::Checked::Suspended(event, room) => return (Some(event), room),
+                gate::Checked::Suspended(stopped) => return (Some(stopped.event), stopped.room),
                 gate::Checked::Ended(end) => Event::GateEnded {
                     gate,
                     attempt,
@@ -247,7 +247,7 @@ impl Answer {
             run: self.run,
             key: self.key,
             event,
-            room: room.map(Parking),
+            room: room.map(|room| Parking(Box::new(room))),
         }));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     accept::{Acceptance, LOCK_FILE},
     answer::describe,
-    call::{self, Parted},
+    call::{self, Parted, Stopped},
     clock::millis,
     effects::preface_of,
     local::Shared,
@@ -34,7 +34,7 @@ pub(crate) async fn make(
     let planner = order.planner.clone();
     match made(shared, run, *order, cancel, inbox).await {
         Ok(event) => (event, None),
-        Err(Unmade::Suspended(parted)) => *parted,
+        Err(Unmade::Suspended(stopped)) => (stopped.event, stopped.room),
         Err(Unmade::Failed(message)) => (Event::PlannerFailed { planner, message }, None),
     }
 }
@@ -44,7 +44,7 @@ enum Unmade {
     /// There is none.
     Failed(String),
     /// The planner waits for a person: the event says for what.
-    Suspended(Box<(Event, Option<Room>)>),
+    Suspended(Box<Stopped>),
 }
 
 impl From<String> for Unmade {
@@ -316,7 +316,7 @@ async fn ask(
         let took = millis(since.elapsed());
         let tape = ready.tape.as_ref();
         return match call::part(shared, &ready.desk, caller.by, tape, ready.room, took).await {
-            Parted::Suspended(event, room) => Err(Unmade::Suspended(Box::new((event, room)))),
+            Parted::Suspended(stopped) => Err(Unmade::Suspended(stopped)),
             Parted::Failed(why) => Err(why.message.into()),
         };
     }

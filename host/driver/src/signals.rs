@@ -12,6 +12,9 @@ use sandgate_journal::{NewRecord, Record};
 use sandgate_model::{Moment, RunId, Signal, SignalType};
 use std::collections::BTreeSet;
 
+/// Waits that are open, and waits that are over.
+type Waits = (Vec<OpenWait>, Vec<PastWait>);
+
 /// Runs that ended and are still looked at for waits that a late signal was for.
 const PAST_RUNS: usize = 100;
 
@@ -193,7 +196,7 @@ impl Loop {
         &mut self,
         now: Moment,
         decided: &mut Decided,
-    ) -> Result<Result<(Vec<OpenWait>, Vec<PastWait>), WishError>, DriveError> {
+    ) -> Result<Result<Waits, WishError>, DriveError> {
         let rows = match self.reader.runs() {
             Ok(rows) => rows,
             Err(error) => return Ok(Err(WishError::host(crate::chain(&error)))),

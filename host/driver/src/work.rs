@@ -258,7 +258,7 @@ impl Job {
 }
 
 /// Directories on their way to be parked.
-pub(crate) struct Parking(pub(crate) Room);
+pub(crate) struct Parking(pub(crate) Box<Room>);
 
 impl std::fmt::Debug for Parking {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -77,6 +77,7 @@ pub(crate) async fn calls(graph: &Graph, place: &Path) -> Result<Duration, Box<d
             cancel: CancelToken::new(),
             sink: Arc::new(NoSink),
             powers: Powers::default(),
+            tape: None,
         },
     };
     let slots = Arc::new(Semaphore::new(chain_or(graph)));

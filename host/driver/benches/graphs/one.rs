@@ -84,6 +84,7 @@ async fn drive(graph: &Graph, place: &std::path::Path) -> Result<Duration, Box<d
         source,
         inputs: BTreeMap::new(),
         steps,
+        by: sandgate_driver::Speaker::here(None),
     };
     let run = host.submit(submission, &mut show).await?;
     let (_stop, stopped) = tokio::sync::watch::channel(false);
