@@ -134,7 +134,7 @@ impl Hands {
                     .append(true)
                     .create(true)
                     .open(name)
-                    .and_then(|mut file| write!(file, "more {n}\n"))
+                    .and_then(|mut file| writeln!(file, "more {n}"))
                     .map_err(|e| e.kind());
                 self.told(told);
             }
@@ -209,7 +209,7 @@ impl Hands {
                     .read(true)
                     .write(true)
                     .create(true)
-                    .truncate(n % 2 == 0)
+                    .truncate(n.is_multiple_of(2))
                     .open(&name);
                 match file {
                     Ok(file) => self.open.push((name, file)),
@@ -218,7 +218,7 @@ impl Hands {
             }
             "more" => {
                 if let Some((_, file)) = self.open.last_mut() {
-                    let told = write!(file, "held {n}\n").map_err(|e| e.kind());
+                    let told = writeln!(file, "held {n}").map_err(|e| e.kind());
                     self.told(told);
                 }
             }
@@ -270,7 +270,7 @@ impl Hands {
             // Words.
             "log" => log::log(log::Level::Info, &format!("log {n}")),
             "print" => {
-                print!("out {n}{}", if n % 3 == 0 { "" } else { "\n" });
+                print!("out {n}{}", if n.is_multiple_of(3) { "" } else { "\n" });
                 std::io::stdout().flush().ok();
             }
             "error" => eprintln!("err {n}"),
