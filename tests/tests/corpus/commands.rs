@@ -214,7 +214,7 @@ pub(super) fn rows(servers: &Servers) -> Vec<Row> {
         row("act = \"run\"", "sh", &marked)
             .named("not approved")
             .policy(rule("sh", &marked, "").replace("\"none\"", "\"required\""))
-            .end(End::Fails(&["approv"]))
+            .end(End::Waits)
             .look(never),
     ];
     for kind in ["word", "int", "hex", "path", "text"] {

@@ -64,6 +64,10 @@ pub(super) fn ended_wrong(
         End::Fine => (fine, "fine".to_owned()),
         End::Fails(words) => (fails(words), format!("{words:?}")),
         End::FineOr(words) => (fine || fails(words), format!("fine or {words:?}")),
+        End::Waits => (
+            done.code() == 4 && task["blocked"]["reason"]["code"] == "approval",
+            "an approval is waited for".to_owned(),
+        ),
         End::Refused(codes, word) => (
             codes.contains(&done.code()) && done.stderr.contains(word),
             format!("exit {codes:?}, {word:?}"),

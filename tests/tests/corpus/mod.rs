@@ -38,6 +38,8 @@ enum End {
     Fails(&'static [&'static str]),
     /// It succeeds or fails so.
     FineOr(&'static [&'static str]),
+    /// It waits for a person, and its neighbours go on.
+    Waits,
     /// Nothing runs: the whole command is refused with one of these codes, and says this.
     Refused(&'static [i32], &'static str),
 }

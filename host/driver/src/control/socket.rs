@@ -41,9 +41,6 @@ const HEAR: Duration = Duration::from_secs(10);
 /// Longest wish that is read without a place for large ones, of which there is one: all but workflows and edited plans.
 const SMALL: u64 = 256 << 10;
 
-/// Largest value that a signal carries: as large as any document of a plugin.
-const DATA_MAX: usize = 4 << 20;
-
 /// Connections served at once; more wait. People and scripts, not a service.
 const CONNECTIONS: usize = 32;
 
@@ -202,14 +199,6 @@ async fn asked(
         )));
     }
     drop(line);
-    if let Wish::Signal { data, .. } = &said.wish
-        && serde_json::to_vec(data).map_or(true, |bytes| bytes.len() > DATA_MAX)
-    {
-        return Err(WishError::host(format!(
-            "a signal carries at most {} MiB",
-            DATA_MAX >> 20
-        )));
-    }
     let control = Control {
         shared,
         inbox,

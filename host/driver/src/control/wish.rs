@@ -16,6 +16,9 @@ const REASON_MAX: usize = 16 << 10;
 /// Most requests decided in one act; ten times what one run may put to people at once.
 const ASKS_MAX: usize = 200;
 
+/// Largest value that a signal carries, in bytes: as large as any document of a plugin.
+const DATA_MAX: usize = 4 << 20;
+
 /// Something that somebody wants.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "wish", rename_all = "kebab-case")]
@@ -158,6 +161,11 @@ impl Wish {
                 if reason.len() > REASON_MAX =>
             {
                 too("a reason has at most 16 KiB")
+            }
+            Self::Signal { data, .. }
+                if serde_json::to_vec(data).map_or(true, |bytes| bytes.len() > DATA_MAX) =>
+            {
+                too("a signal carries at most 4 MiB")
             }
             Self::Decide { asks, .. } if asks.len() > ASKS_MAX => {
                 too("at most 200 requests are decided in one act")
