@@ -4,7 +4,7 @@
 use crate::{control::Done, record::encode, wishes::Reply, work::Parking};
 use sandgate_engine::{Command, Event, GateEnd};
 use sandgate_journal::NewRecord;
-use sandgate_model::{AttemptEnd, Caller, Millis, Moment, RunId};
+use sandgate_model::{AttemptEnd, Moment, RunId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -56,25 +56,6 @@ impl Decided {
     pub(crate) fn own(&mut self, record: NewRecord) {
         self.records.push(record);
         self.events.push(None);
-    }
-}
-
-/// How work ends that wanted to wait for a person and may not any more: it was being taken down.
-pub(crate) fn ended_instead(by: Caller, took: Millis) -> Option<Event> {
-    match by {
-        Caller::Task { task, attempt } => Some(Event::AttemptEnded {
-            task,
-            attempt,
-            end: AttemptEnd::Cancelled,
-            took,
-        }),
-        Caller::Gate { gate, attempt } => Some(Event::GateEnded {
-            gate,
-            attempt,
-            end: GateEnd::Cancelled,
-            took,
-        }),
-        Caller::Planner => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     clock::Clock,
-    decided::{Decided, Told, ended_instead, interrupted},
+    decided::{Decided, Told, interrupted},
     errors::{DriveError, RequestError},
     notice::Notice,
     project::Project,
@@ -366,28 +366,6 @@ impl Loop {
                     self.job_ended(run, now, event, room, decided)?;
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// What a job came to. An event that does not fit any more is dropped, but work that wanted to wait for a person when
-    /// it was being taken down has to end.
-    fn job_ended(
-        &mut self,
-        run: RunId,
-        now: Moment,
-        event: Event,
-        room: Option<Parking>,
-        decided: &mut Decided,
-    ) -> Result<(), DriveError> {
-        let instead = match &event {
-            Event::Suspended { by, took, .. } => ended_instead(*by, *took),
-            _ => None,
-        };
-        if self.step(run, now, event, decided)?.is_ok() {
-            decided.parking.extend(room);
-        } else if let Some(instead) = instead {
-            let _late = self.step(run, now, instead, decided)?;
         }
         Ok(())
     }

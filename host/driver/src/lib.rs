@@ -20,6 +20,7 @@ mod errors;
 mod evaluate;
 mod gate;
 mod host;
+mod jobs;
 mod local;
 mod logs;
 mod notice;
