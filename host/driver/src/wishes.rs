@@ -360,8 +360,8 @@ impl Loop {
         Ok(self.one(id, event, now, decided)?.map(|_| ()))
     }
 
-    /// One event for each task, all or none: a task that does not take it leaves those before it as they are, which is
-    /// said.
+    /// One event for each task, in order. A task that does not take it ends this with the reason; what was recorded for
+    /// those before it stays.
     fn each(
         &mut self,
         id: RunId,
